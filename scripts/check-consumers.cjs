@@ -1,0 +1,59 @@
+'use strict';
+// Packs the package, installs the tarball as a user would, and loads every entry from CommonJS, ES modules, TypeScript under
+// each module resolution, and jest.
+const { execFileSync } = require('node:child_process');
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+
+const root = path.join(__dirname, '..');
+const pkg = require('../package.json');
+const entries = Object.entries(pkg.exports).filter(([, target]) => typeof target !== 'string').map(([subpath]) => subpath.replace(/^\./, pkg.name));
+const plain = entries.filter((entry) => !entry.endsWith('/jest'));
+const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'dynamo-tracing-consumer-'));
+const run = (command, args, cwd = dir) => execFileSync(command, args, { cwd, stdio: ['ignore', 'pipe', 'inherit'], encoding: 'utf8' });
+const write = (name, text) => fs.writeFileSync(path.join(dir, name), text);
+const version = (name) => pkg.devDependencies[name];
+
+function check(name, fn) {
+  fn();
+  console.log(`consumer ${name}: ok`);
+}
+
+try {
+  const [{ filename }] = JSON.parse(run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', dir], root));
+  write('package.json', JSON.stringify({ name: 'consumer', private: true, type: 'commonjs' }));
+  run('npm', ['install', '--no-audit', '--no-fund', '--ignore-scripts', `./${filename}`, ...['@opentelemetry/api', 'express', 'fastify', 'typescript', '@types/node', 'jest', 'expect', '@jest/globals'].map((name) => `${name}@${version(name)}`)]);
+
+  check('CommonJS', () => {
+    write('use.cjs', `${plain.map((entry) => `if (Object.keys(require('${entry}')).length === 0) throw new Error('${entry} is empty');`).join('\n')}
+      if (typeof require('${pkg.name}').dynamoTracing() !== 'function') throw new Error('no middleware');`);
+    run('node', ['use.cjs']);
+  });
+  check('ES modules, one copy with CommonJS', () => {
+    write('use.mjs', `import { createRequire } from 'node:module'; import { dynamoTracing, DynamoTracingError } from '${pkg.name}';
+      ${plain.map((entry, i) => `import * as m${i} from '${entry}'; if (Object.keys(m${i}).length === 0) throw new Error('${entry} is empty');`).join('\n')}
+      dynamoTracing(); if (createRequire(import.meta.url)('${pkg.name}').DynamoTracingError !== DynamoTracingError) throw new Error('two copies');`);
+    run('node', ['use.mjs']);
+  });
+  check('TypeScript node16, nodenext, bundler', () => {
+    const source = `${plain.map((entry, i) => `import * as m${i} from '${entry}'; void m${i};`).join('\n')}
+      import { dynamoTracing, type RequestTrace } from '${pkg.name}';
+      const middleware = dynamoTracing({ lifecycleLevel: 'debug' }); void middleware;
+      export function id(trace: RequestTrace): string { return trace.requestId; }
+      // @ts-expect-error an option that does not exist
+      dynamoTracing({ nonsense: true });`;
+    write('use-types.ts', source);
+    write('use-types.mts', source);
+    for (const [module, resolution] of [['node16', 'node16'], ['nodenext', 'nodenext'], ['esnext', 'bundler']]) {
+      run('npx', ['-y', 'tsc', '--strict', '--noEmit', '--skipLibCheck', '--types', 'node', '--target', 'es2022', '--module', module, '--moduleResolution', resolution, 'use-types.ts', 'use-types.mts']);
+    }
+  });
+  check('jest', () => {
+    write('use.test.js', `require('${pkg.name}/jest'); const { dynamoTracing } = require('${pkg.name}');
+      test('loads', () => { expect(typeof dynamoTracing()).toBe('function'); expect(typeof expect({}).toEchoRequestId).toBe('function'); });`);
+    run('npx', ['-y', 'jest', '--silent', '--rootDir', dir, '--ci']);
+  });
+} finally {
+  fs.rmSync(dir, { recursive: true, force: true });
+}

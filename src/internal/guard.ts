@@ -1,0 +1,37 @@
+import { isPromise } from 'node:util/types';
+
+/**
+ * Telemetry must not break a request: a tracer, logger or user hook that throws is caught here, the first fault of each
+ * place is reported to standard error, and the request goes on.
+ */
+const reported = new Set<string>();
+const MAX_PLACES = 100;
+
+/** Reports a fault of telemetry itself, once for each `place`. */
+export function reportFault(place: string, error: unknown): void {
+  if (reported.has(place) || reported.size >= MAX_PLACES) return;
+  reported.add(place);
+  process.emitWarning(`${place} failed: ${textOf(error)} (reported once)`, { type: 'DynamoTracingWarning', code: 'DYNAMO_TRACING_FAULT' });
+}
+
+/** Runs `fn`; if it throws, reports the fault and gives `fallback`. A promise it gives is returned, and its rejection reported. */
+export function guarded<T>(place: string, fn: () => T, fallback: T): T {
+  try {
+    const result = fn();
+    // Nobody may be waiting for a hook that happens to be asynchronous: unhandled, its rejection would end the process.
+    if (isPromise(result)) result.catch((error: unknown) => reportFault(place, error));
+    return result;
+  } catch (error) {
+    reportFault(place, error);
+    return fallback;
+  }
+}
+
+/** What was thrown, as text; user code can throw things that have none. */
+function textOf(error: unknown): string {
+  try {
+    return error instanceof Error ? error.message : String(error);
+  } catch {
+    return 'something that cannot be shown';
+  }
+}

@@ -1,0 +1,8 @@
+export { monotonicMs, RateLimit, unixNanos } from './clock.js';
+export { envInteger, isTruthy, type Environment } from './env.js';
+export { TargetFilter } from './filter.js';
+export { guarded, reportFault } from './guard.js';
+export { LEVELS, levelRank, parseLevel, type Level } from './level.js';
+export { booleanOption, enumOption, functionOption, invalidOption, numberOption, optionalOption, readOptions, stringOption, type OptionReader, type OptionsOf } from './options.js';
+export { randomHex } from './random.js';
+export { VERSION } from './version.js';

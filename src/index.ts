@@ -1,0 +1,12 @@
+export { DynamoTracingError, ERROR_TABLE, isDynamoTracingError, type ErrorCode } from './errors/index.js';
+export { logger, onRecord, traceMixin, type LogEntry, type LogFn, type Logger, type LoggerOption, type RequestLogger } from './logging/index.js';
+export {
+  classifyError, dynamoTracing, dynamoTracingErrors, errorBody, streamErrorEvent,
+  type CompletedRequest, type CompletionStatus, type DialectName, type DynamoTracingOptions, type ErrorHandlerOptions, type ErrorType, type ExpressMiddleware, type RequestTrace, type RouteClass, type RouteEntry, type RouteKind, type TokenUsage, type WorkerIds,
+} from './middleware/index.js';
+export { withRoutingSpan, type AttributeSet, type RoutingStep } from './spans/index.js';
+export {
+  bindTrace, carrierOf, currentTraceContext, DynamoPropagator, engineTraceHeaders, extractTrace, formatTraceparent, injectTrace, injectTraceContext, isRequestId, newRequestId,
+  parseTraceparent, parseTracestate, runWithTrace, tracedFetch, traceHeaders,
+  type Carrier, type CarrierReader, type CarrierTarget, type DistributedTraceContext, type ExtractedTrace, type TraceHeaders, type Traceparent,
+} from './trace-context/index.js';

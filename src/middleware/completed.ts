@@ -1,0 +1,39 @@
+/** How a request ended. */
+export type CompletionStatus = 'success' | 'error' | 'cancelled';
+
+/** Tokens of a request; what is not known is absent. */
+export interface TokenUsage {
+  readonly inputTokens?: number | undefined;
+  readonly outputTokens?: number | undefined;
+  readonly cachedTokens?: number | undefined;
+}
+
+/** Ids of the workers that served a request. u64 ids are BigInt or text: a number cannot hold them. */
+export interface WorkerIds {
+  readonly prefill?: string | bigint | undefined;
+  readonly decode?: string | bigint | undefined;
+}
+
+/** One ended inference request: what the `request completed` record says, with numbers as numbers. */
+export interface CompletedRequest extends TokenUsage {
+  readonly requestId: string;
+  readonly xRequestId: string | undefined;
+  readonly traceId: string;
+  readonly model: string;
+  readonly endpoint: string;
+  readonly requestType: 'unary' | 'stream';
+  readonly status: CompletionStatus;
+  /** `none` when the request succeeded. */
+  readonly errorType: string;
+  readonly httpStatus: number | undefined;
+  /** Milliseconds from the request's arrival to its end. */
+  readonly elapsedMs: number;
+  /** Milliseconds to the first token. */
+  readonly ttftMs: number | undefined;
+  /** Mean milliseconds between tokens after the first. */
+  readonly avgItlMs: number | undefined;
+  readonly outputTokensEstimated: boolean;
+  readonly finishReason: string | undefined;
+  readonly responseId: string | undefined;
+  readonly workers: WorkerIds;
+}

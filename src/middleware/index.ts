@@ -1,0 +1,10 @@
+export type { CompletedRequest, CompletionStatus, TokenUsage, WorkerIds } from './completed.js';
+export { classifyError, errorDetail, type ErrorType } from './classify.js';
+export { DIALECTS, type DialectName } from './dialects/index.js';
+export { errorBody, streamErrorEvent } from './error-body.js';
+export { dynamoTracingErrors, dynamoTracingFastifyErrors, type ErrorHandlerOptions } from './error-handlers.js';
+export { dynamoTracing, type ExpressMiddleware } from './express.js';
+export { dynamoTracingFastify, type DynamoTracingFastifyOptions } from './fastify.js';
+export { OPTION_NAMES, type DynamoTracingOptions } from './options.js';
+export type { RequestTrace } from './request-trace.js';
+export { DEFAULT_ROUTES, RouteTable, type RouteClass, type RouteEntry, type RouteKind } from './routes.js';

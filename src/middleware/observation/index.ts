@@ -1,0 +1,2 @@
+export type { ObservedError, ResponseFacts } from './facts.js';
+export { ResponseObserver } from './observer.js';

@@ -1,0 +1,19 @@
+import { valueAt, type Found } from './pick-json.js';
+
+const FINISH = /"(?:finish_reason|stop_reason)"\s*:\s*"([^"\\]{1,64})"/g;
+const USAGE = '"usage"';
+
+/**
+ * What can be told from the end of a body or event that was too long to keep: every API writes usage last, and the finish
+ * reason after the content. The last of each counts.
+ */
+export function readTail(tail: string, isBytes: boolean): Found {
+  const found: Found = {};
+  for (const match of tail.matchAll(FINISH)) found.finish = match[1];
+  for (let at = tail.lastIndexOf(USAGE); at !== -1 && found.usage === undefined; at = at === 0 ? -1 : tail.lastIndexOf(USAGE, at - 1)) {
+    const colon = /\s*:\s*(?=\{)/y;
+    colon.lastIndex = at + USAGE.length;
+    if (colon.test(tail)) found.usage = valueAt(tail, colon.lastIndex, isBytes);
+  }
+  return found;
+}

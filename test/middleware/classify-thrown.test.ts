@@ -1,0 +1,92 @@
+import { describe, expect, test } from '@jest/globals';
+import { APIConnectionError, APIError, APIUserAbortError } from 'openai';
+import { DynamoTracingError, type ErrorCode } from '../../src/errors/index.js';
+import { classifyThrown } from '../../src/middleware/classify-thrown.js';
+import type { ErrorType } from '../../src/middleware/classify.js';
+
+const INTERNAL = { status: 500, type: 'internal', message: 'Internal server error' };
+const with_ = (fields: object, message = 'secret text'): Error => Object.assign(new Error(message), fields);
+
+describe('errors of this package go by their code', () => {
+  test.each<[ErrorCode, number, ErrorType, string]>([
+    ['ERR_WORKER_OVERLOADED', 529, 'overload', 'Service temporarily overloaded'],
+    ['ERR_TOO_MANY_IN_FLIGHT', 529, 'overload', 'Service temporarily overloaded'],
+    ['ERR_NO_WORKERS', 503, 'unavailable', 'Service temporarily unavailable'],
+    ['ERR_WORKER_UNAVAILABLE', 503, 'unavailable', 'Service temporarily unavailable'],
+    ['ERR_UNKNOWN_ENDPOINT', 503, 'unavailable', 'Service temporarily unavailable'],
+    ['ERR_CONNECT_FAILED', 503, 'unavailable', 'Service temporarily unavailable'],
+    ['ERR_CANCELLED', 499, 'cancelled', 'Request cancelled'],
+    ['ERR_ACK_TIMEOUT', 504, 'response_timeout', 'Request timed out'],
+    ['ERR_RESPONSE_TIMEOUT', 504, 'response_timeout', 'Request timed out'],
+    ['ERR_STREAM_INCOMPLETE', 500, 'internal', 'Internal server error'],
+    ['ERR_GENERATE_FAILED', 500, 'internal', 'Internal server error'],
+    ['ERR_WORKER_ERROR', 500, 'internal', 'Internal server error'],
+  ])('%s', (code, status, type, message) => {
+    expect(classifyThrown(new DynamoTracingError(code, 'secret address 10.0.0.1'))).toEqual({ status, type, message });
+  });
+
+  test.each<[unknown, number, string]>([
+    ['invalid_argument', 400, 'Validation: top_p'],
+    ['backend_invalid_argument', 400, 'Validation: top_p'],
+    ['InvalidArgument', 400, 'Validation: top_p'],
+    [{ Backend: 'InvalidArgument' }, 400, 'Validation: top_p'],
+    ['ResourceExhausted', 529, 'Service temporarily overloaded'],
+    ['worker_overloaded', 529, 'Service temporarily overloaded'],
+    ['unavailable', 503, 'Service temporarily unavailable'],
+    [{ Backend: 'Cancelled' }, 499, 'Request cancelled'],
+    ['response_timeout', 504, 'Request timed out'],
+    ['toString', 500, 'Internal server error'],
+    [7, 500, 'Internal server error'],
+  ])('a worker that says %j', (errorType, status, message) => {
+    expect(classifyThrown(new DynamoTracingError('ERR_WORKER_ERROR', 'top_p', { errorType }))).toMatchObject({ status, message });
+  });
+
+  test('the overload status can be another', () => {
+    expect(classifyThrown(new DynamoTracingError('ERR_WORKER_OVERLOADED', ''), { overloadStatus: 503 })).toMatchObject({ status: 503, type: 'overload' });
+  });
+
+  test('an error with a status of its own', () => {
+    expect(classifyThrown(new DynamoTracingError('ERR_METADATA_TOO_LARGE', 'metadata too large', { status: 431 }))).toEqual({ status: 431, type: 'validation', message: 'metadata too large' });
+  });
+});
+
+describe('errors of others', () => {
+  test.each<[string, unknown, object]>([
+    ['a plain error', new Error('secret'), INTERNAL],
+    ['text', 'secret', INTERNAL],
+    ['undefined', undefined, INTERNAL],
+    ['a getter that throws', Object.defineProperty({}, 'code', { get: () => { throw new Error('x'); } }), INTERNAL],
+    ['bad JSON, body-parser', with_({ type: 'entity.parse.failed', status: 400, expose: true }, 'Unexpected end'), { status: 400, type: 'validation', message: 'Failed to deserialize the JSON body into the target type: Unexpected end' }],
+    ['bad JSON, Fastify', with_({ code: 'FST_ERR_CTP_INVALID_JSON_BODY', statusCode: 400 }, 'Body is not valid'), { status: 400, type: 'validation' }],
+    ['too large, body-parser', with_({ type: 'entity.too.large', status: 413, limit: 1000 }), { status: 413, type: 'validation', message: 'Request body exceeds the limit of 1000 bytes' }],
+    ['too large, Fastify', with_({ code: 'FST_ERR_CTP_BODY_TOO_LARGE', statusCode: 413 }), { status: 413, type: 'validation', message: 'Request body exceeds the limit' }],
+    ['media type, Fastify', with_({ code: 'FST_ERR_CTP_INVALID_MEDIA_TYPE', statusCode: 415 }), { status: 415, type: 'validation', message: 'Expected request with Content-Type application/json' }],
+    ['aborted body, body-parser', with_({ type: 'request.aborted', status: 400 }), { status: 499, type: 'cancelled' }],
+    ['schema, Fastify', with_({ validation: [], statusCode: 400 }, 'body/model must be string'), { status: 400, type: 'validation', message: 'body/model must be string' }],
+    ['http-errors 404', with_({ status: 404, expose: true }, 'no such model'), { status: 404, type: 'not_found', message: 'no such model' }],
+    ['http-errors, not to be shown', with_({ status: 403, expose: false }), { status: 403, type: 'validation', message: 'Forbidden' }],
+    ['422 becomes 400', with_({ status: 422 }, 'bad field'), { status: 400, type: 'validation', message: 'bad field' }],
+    ['429', with_({ status: 429 }, 'slow down'), { status: 429, type: 'overload', message: 'slow down' }],
+    ['501', with_({ status: 501 }), { status: 501, type: 'not_implemented', message: 'Not implemented' }],
+    ['502 becomes 500', with_({ status: 502 }), INTERNAL],
+    ['503', with_({ status: 503 }), { status: 503, type: 'unavailable', message: 'Service temporarily unavailable' }],
+    ['504', with_({ statusCode: 504 }), { status: 504, type: 'response_timeout', message: 'Request timed out' }],
+    ['529', with_({ status: 529 }), { status: 529, type: 'overload', message: 'Service temporarily overloaded' }],
+    ['a status that is none', with_({ status: 200 }), INTERNAL],
+    ['AbortSignal', AbortSignal.abort().reason, { status: 499, type: 'cancelled' }],
+    ['a timeout signal', new DOMException('x', 'TimeoutError'), { status: 504, type: 'response_timeout' }],
+    ['fetch, connection refused', new TypeError('fetch failed', { cause: with_({ code: 'ECONNREFUSED' }) }), { status: 503, type: 'unavailable' }],
+    ['fetch, no head in time', new TypeError('fetch failed', { cause: with_({ code: 'UND_ERR_HEADERS_TIMEOUT' }) }), { status: 504, type: 'response_timeout' }],
+    ['openai: aborted', new APIUserAbortError(), { status: 499, type: 'cancelled' }],
+    ['openai: no connection', new APIConnectionError({ message: 'x' }), { status: 503, type: 'unavailable' }],
+    ['openai: 404', APIError.generate(404, { error: { message: 'no model' } }, undefined, new Headers()), { status: 404, type: 'not_found' }],
+  ])('%s', (_title, error, expected) => {
+    expect(classifyThrown(error)).toMatchObject(expected);
+  });
+
+  test('causes in a circle end', () => {
+    const error: Error & { cause?: unknown } = new Error('x');
+    error.cause = error;
+    expect(classifyThrown(error)).toEqual(INTERNAL);
+  });
+});

@@ -1,0 +1,30 @@
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { DynamoTracingError, errorFact } from '../errors/index.js';
+
+/** Where an optional package is looked for: beside this one, then where the process runs, as package managers may keep them apart. */
+const PLACES: readonly string[] = [__filename, join(process.cwd(), 'package.json')];
+
+/** The first of `names` that is installed; undefined when none is. One that is there and fails to load throws its own error. */
+export function findPackage(names: readonly string[], places: readonly string[] = PLACES): unknown {
+  for (const name of names) {
+    for (const place of places) {
+      try {
+        return createRequire(place)(name) as unknown;
+      } catch (error) {
+        if (errorFact(error, 'code') !== 'MODULE_NOT_FOUND') throw error;
+      }
+    }
+  }
+  return undefined;
+}
+
+/**
+ * An optional package, needed now.
+ * @throws ERR_DEPENDENCY_MISSING with `package`, saying what needs it and what to install
+ */
+export function needPackage(name: string, neededBy: string, places: readonly string[] = PLACES): unknown {
+  const found = findPackage([name], places);
+  if (found === undefined) throw new DynamoTracingError('ERR_DEPENDENCY_MISSING', `${neededBy} needs ${name}: npm install ${name}`, { package: name });
+  return found;
+}

@@ -1,0 +1,1 @@
+export { createMetrics, type EndedRequest, type Metrics, type MetricsOptions, type MetricsRegistry, type StartedRequest } from './metrics.js';

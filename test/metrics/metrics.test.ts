@@ -1,0 +1,58 @@
+import { expect, test } from '@jest/globals';
+import express from 'express';
+import { Registry } from 'prom-client';
+import request from 'supertest';
+import { dynamoTracing } from 'dynamo-tracing';
+import { createMetrics } from 'dynamo-tracing/metrics';
+
+const CHAT = '/v1/chat/completions';
+
+function appWith(metrics: ReturnType<typeof createMetrics>): express.Express {
+  const app = express();
+  app.use(dynamoTracing({ logger: false, onReceived: metrics.onReceived, onCompleted: metrics.onCompleted }));
+  app.use(express.json());
+  app.get('/metrics', metrics.handler);
+  app.post(CHAT, (req, res) => {
+    if (req.body.model === 'bad') res.status(503).end();
+    else res.json({ usage: { prompt_tokens: 150, completion_tokens: 3, prompt_tokens_details: { cached_tokens: 8 } } });
+  });
+  return app;
+}
+
+test("a scrape shows Dynamo's names, labels and buckets", async () => {
+  const app = appWith(createMetrics({ env: {} }));
+  await request(app).post(CHAT).send({ model: 'm' });
+  await request(app).post(CHAT).send({ model: 'bad' });
+  const res = await request(app).get('/metrics');
+  expect(res.headers['content-type']).toContain('text/plain');
+  for (const line of [
+    'dynamo_frontend_requests_total{model="m",endpoint="chat_completions",request_type="unary",status="success",error_type=""} 1',
+    'dynamo_frontend_requests_total{model="bad",endpoint="chat_completions",request_type="unary",status="error",error_type="unavailable"} 1',
+    'dynamo_frontend_requests_started_total{model="m",endpoint="chat_completions",request_type="unary"} 1',
+    'dynamo_frontend_inflight_requests{model="m"} 0',
+    'dynamo_frontend_output_tokens_total{model="m"} 3',
+    'dynamo_frontend_input_sequence_tokens_bucket{le="100",model="m"} 0',
+    'dynamo_frontend_input_sequence_tokens_bucket{le="210",model="m"} 1',
+    'dynamo_frontend_cached_tokens_sum{model="m"} 8',
+    'dynamo_frontend_request_duration_seconds_count{model="m"} 1',
+  ]) expect(res.text.split('\n')).toContain(line);
+});
+
+test('a registry of the application and another prefix are used when given', async () => {
+  const registry = new Registry();
+  const app = appWith(createMetrics({ registry, env: { DYN_METRICS_PREFIX: 'edge' } }));
+  await request(app).post(CHAT).send({ model: 'm' });
+  expect(await registry.metrics()).toContain('edge_requests_total{model="m"');
+});
+
+test('invented model names cannot fill the registry', async () => {
+  const metrics = createMetrics();
+  for (let i = 0; i < 300; i += 1) metrics.onReceived({ model: `m${i}`, endpoint: 'e', requestType: 'unary' });
+  const started = (await metrics.registry.metrics()).split('\n').filter((line) => line.startsWith('dynamo_frontend_requests_started_total{'));
+  expect(started).toHaveLength(101);
+  expect(started).toContain('dynamo_frontend_requests_started_total{model="other",endpoint="e",request_type="unary"} 200');
+});
+
+test.each([[{ registry: 1 }, 'createMetrics.registry'], [{ nonsense: 1 }, 'createMetrics.nonsense']])('options %j are refused with their path', (options, path) => {
+  expect(() => createMetrics(options as never)).toThrow(expect.objectContaining({ code: 'ERR_OPTION_INVALID', path }));
+});

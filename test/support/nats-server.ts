@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import { describe } from '@jest/globals';
 import { until } from './until.js';
 
-/** Where the binary is: NATS_SERVER_BINARY, the usual places of packages, the search path. */
-const BINARY = [process.env['NATS_SERVER_BINARY'], '/usr/sbin/nats-server', '/usr/local/bin/nats-server', '/usr/bin/nats-server', 'nats-server']
-  .find((candidate) => candidate !== undefined && candidate !== '' && runs(candidate));
+/** Where the binary is: NATS_SERVER_BINARY and nowhere else when it is set, or the usual places of packages and the search path. */
+const { NATS_SERVER_BINARY: given } = process.env;
+const BINARY = (given === undefined ? ['/usr/sbin/nats-server', '/usr/local/bin/nats-server', 'nats-server'] : [given]).find(runs);
 
 /** Why tests over a real server cannot run here; undefined when they can. */
 export const NATS_SERVER_MISSING = BINARY === undefined ? 'no nats-server binary: apt-get install nats-server, or set NATS_SERVER_BINARY' : undefined;

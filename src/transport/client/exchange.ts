@@ -1,0 +1,67 @@
+import { DynamoTracingError } from '../../errors/index.js';
+import type { Ack } from '../../protocol/index.js';
+import type { SendOptions } from '../types.js';
+import { ackError } from './ack-error.js';
+
+/**
+ * One request on its way to its acknowledgement. It settles once: by its ack, by its timeout, by its caller's signal or with
+ * its connection. A written request that has settled early keeps its place among the acks.
+ */
+export class Exchange {
+  readonly promise: Promise<void>;
+  settled = false;
+  /** Bytes of it were given to a connection. */
+  written = false;
+  #resolve!: () => void;
+  #reject!: (error: unknown) => void;
+  readonly #timer: NodeJS.Timeout;
+  readonly #signal: AbortSignal | undefined;
+
+  constructor(
+    readonly address: string,
+    readonly chunks: readonly Uint8Array[],
+    private readonly timeoutMs: number,
+    options: SendOptions,
+  ) {
+    this.promise = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    this.#timer = setTimeout(onTimeout, timeoutMs, this);
+    this.#signal = options.signal;
+    this.#signal?.addEventListener('abort', this.#onAbort);
+  }
+
+  acked(ack: Ack): void {
+    if (ack.kind === 'accepted') this.#settle()?.();
+    else this.fail(ackError(ack, this.address));
+  }
+
+  fail(error: unknown): void {
+    if (this.#settle() !== undefined) this.#reject(error);
+  }
+
+  timeOut(): void {
+    const { address, timeoutMs, written } = this;
+    const message = written ? `${address} did not acknowledge the request within ${timeoutMs} ms` : `no connection to ${address} had room within ${timeoutMs} ms`;
+    this.fail(new DynamoTracingError(written ? 'ERR_ACK_TIMEOUT' : 'ERR_CONNECT_TIMEOUT', message, { address, timeoutMs }));
+  }
+
+  readonly #onAbort = (): void => {
+    this.fail(new DynamoTracingError('ERR_CANCELLED', 'the request was cancelled by its caller', { cause: this.#signal?.reason }));
+  };
+
+  /** The way to resolve, the first time. */
+  #settle(): (() => void) | undefined {
+    if (this.settled) return undefined;
+    this.settled = true;
+    clearTimeout(this.#timer);
+    this.#signal?.removeEventListener('abort', this.#onAbort);
+    return this.#resolve;
+  }
+}
+
+// One function for all: no closure per request.
+function onTimeout(exchange: Exchange): void {
+  exchange.timeOut();
+}

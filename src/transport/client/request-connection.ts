@@ -1,0 +1,147 @@
+import type { Duplex } from 'node:stream';
+import { DynamoTracingError, isDynamoTracingError } from '../../errors/index.js';
+import { monotonicMs } from '../../internal/index.js';
+import { AckDecoder } from '../../protocol/index.js';
+import { holdProcess, onceConnected, TurnWriter } from '../sockets.js';
+import type { Network, NetworkTarget } from '../types.js';
+import type { Exchange } from './exchange.js';
+
+/** What a connection tells its pool. */
+export interface ConnectionOwner {
+  /** The connection can be used. */
+  onOpen(connection: RequestConnection): void;
+  /** There may be room for another request. */
+  onRoom(): void;
+  /** It is gone. `error` is why, and is set when it never opened. */
+  onClosed(connection: RequestConnection, error: DynamoTracingError | undefined): void;
+}
+
+export interface ConnectionSettings {
+  readonly network: Network;
+  readonly connectTimeoutMs: number;
+  readonly channelBuffer: number;
+  readonly maxMessageSize: number;
+}
+
+/**
+ * One connection to a worker. Requests are pipelined; the protocol has no request numbers, so acks belong to requests in
+ * the order they were written. A request that timed out or was aborted keeps its place until its ack has come.
+ */
+export class RequestConnection {
+  readonly #socket: Duplex;
+  readonly #writer: TurnWriter;
+  readonly #acks: AckDecoder;
+  readonly #unacked: Exchange[] = [];
+  readonly #connectTimer: NodeJS.Timeout;
+  #state: 'connecting' | 'open' | 'closed' = 'connecting';
+  #failure: DynamoTracingError | undefined;
+  /** Monotonic milliseconds of the last request or ack. */
+  lastUsed = monotonicMs();
+
+  constructor(
+    private readonly target: NetworkTarget,
+    private readonly settings: ConnectionSettings,
+    private readonly owner: ConnectionOwner,
+  ) {
+    this.#socket = settings.network.connect(target);
+    this.#writer = new TurnWriter(this.#socket);
+    this.#acks = new AckDecoder(settings.maxMessageSize);
+    this.#connectTimer = setTimeout(() => this.#onConnectTimeout(), settings.connectTimeoutMs);
+    onceConnected(this.#socket, () => this.#onConnect());
+    this.#socket.on('data', (chunk: Buffer) => this.#onData(chunk));
+    this.#socket.on('drain', () => owner.onRoom());
+    this.#socket.on('end', () => this.#socket.destroy());
+    this.#socket.on('error', (error) => this.#onError(error));
+    this.#socket.on('close', () => this.#onClose());
+  }
+
+  get open(): boolean {
+    return this.#state === 'open';
+  }
+
+  /** Requests written and not acknowledged. */
+  get inFlight(): number {
+    return this.#unacked.length;
+  }
+
+  /** Whether another request may be written now: the bound is not reached and the socket takes more. */
+  get hasRoom(): boolean {
+    return this.#state === 'open' && this.#unacked.length < this.settings.channelBuffer && !this.#socket.writableNeedDrain;
+  }
+
+  /** Its oldest request was given up before its ack came: other connections are better. */
+  get stalled(): boolean {
+    return this.#unacked[0]?.settled === true;
+  }
+
+  send(exchange: Exchange): void {
+    if (this.#unacked.length === 0) holdProcess(this.#socket, true);
+    exchange.written = true;
+    this.#unacked.push(exchange);
+    this.#writer.write(exchange.chunks);
+  }
+
+  /** Closes at once; requests in flight fail with `error`. */
+  destroy(error?: DynamoTracingError): void {
+    this.#failure ??= error;
+    this.#socket.destroy();
+  }
+
+  #onConnect(): void {
+    clearTimeout(this.#connectTimer);
+    this.#state = 'open';
+    this.owner.onOpen(this);
+    if (this.#unacked.length === 0) holdProcess(this.#socket, false);
+  }
+
+  #onConnectTimeout(): void {
+    const { host, port } = this.target;
+    const timeoutMs = this.settings.connectTimeoutMs;
+    this.destroy(new DynamoTracingError('ERR_CONNECT_TIMEOUT', `no connection to ${host}:${port} within ${timeoutMs} ms`, { ...this.target, timeoutMs }));
+  }
+
+  #onData(chunk: Buffer): void {
+    const before = this.#unacked.length;
+    this.#acks.push(chunk);
+    for (let ack = this.#acks.next(); ack !== undefined; ack = this.#acks.next()) {
+      const exchange = this.#unacked.shift();
+      if (ack.kind === 'refused' || exchange === undefined) return this.destroy(ack.kind === 'refused' ? ack.error : unasked());
+      exchange.acked(ack);
+    }
+    if (this.#unacked.length === before) return;
+    this.lastUsed = monotonicMs();
+    if (this.#unacked.length === 0) holdProcess(this.#socket, false);
+    this.owner.onRoom();
+  }
+
+  #onError(cause: unknown): void {
+    const { host, port } = this.target;
+    if (isDynamoTracingError(cause)) this.#failure ??= cause;
+    const [code, says] = this.#state === 'connecting' ? ['ERR_CONNECT_FAILED', 'could not be opened'] as const : ['ERR_CONNECTION_CLOSED', 'broke'] as const;
+    this.#failure ??= new DynamoTracingError(code, `the connection to ${host}:${port} ${says}: ${reasonOf(cause)}`, { ...this.target, cause });
+  }
+
+  #onClose(): void {
+    clearTimeout(this.#connectTimer);
+    const opened = this.#state === 'open';
+    this.#state = 'closed';
+    const error = this.#failure ?? this.#closedByPeer(opened);
+    for (const exchange of this.#unacked.splice(0)) exchange.fail(error);
+    this.owner.onClosed(this, opened ? undefined : error);
+  }
+
+  #closedByPeer(opened: boolean): DynamoTracingError {
+    const { host, port } = this.target;
+    return new DynamoTracingError(opened ? 'ERR_CONNECTION_CLOSED' : 'ERR_CONNECT_FAILED', `worker ${host}:${port} closed the connection`, { ...this.target });
+  }
+}
+
+function unasked(): DynamoTracingError {
+  return new DynamoTracingError('ERR_MESSAGE_INVALID', 'the worker sent an ack for no request');
+}
+
+/** Node's AggregateError (several addresses tried) has an empty message. */
+function reasonOf(cause: unknown): string {
+  const { message, code } = cause as { message?: string; code?: string };
+  return message !== undefined && message !== '' ? message : (code ?? 'unknown reason');
+}

@@ -1,0 +1,173 @@
+import { DynamoTracingError, errorFact } from '../../errors/index.js';
+import { invalidOption, randomHex } from '../../internal/index.js';
+import { RECORD_TARGETS } from '../../logging/index.js';
+import { isPayloadCodecName, type PayloadCodecName } from '../../protocol/index.js';
+import { Announcement } from './announcement.js';
+import type { Instance, InstanceTransport } from './instance.js';
+import { InstanceFiles } from './instance-files.js';
+import { InstanceReader } from './instance-reader.js';
+import type { InstanceWatch } from './instance-watch.js';
+import { endpointText, readEndpointName, type EndpointName } from './names.js';
+import { keepAliveMs, readFileDiscoveryOptions, type FileDiscoveryOptions, type FileDiscoverySettings } from './options.js';
+import { isInstanceId } from './store-key.js';
+import { awaitInstances, type WaitOptions } from './wait.js';
+import { WatchedEndpoints } from './watched-endpoints.js';
+
+/** What a worker announces. */
+export interface InstanceDraft extends EndpointName {
+  readonly transport: InstanceTransport;
+  /** Default: a new random one. */
+  readonly instanceId?: bigint | undefined;
+  /** `cpu` or `cuda`. Default: not said. */
+  readonly deviceType?: string | undefined;
+  /** Default `json`. */
+  readonly codec?: PayloadCodecName | undefined;
+}
+
+/** A new instance id: a random unsigned 64-bit integer. */
+export function newInstanceId(): bigint {
+  return BigInt(`0x${randomHex(8)}`);
+}
+
+/**
+ * Finds and announces workers through Dynamo's file store (DYN_DISCOVERY_BACKEND=file): one file per instance in
+ * `<root>/v1/instances`, alive as long as its modification time is fresh. Nothing is opened before it is used; timers keep
+ * no process alive. Dynamo's processes remove stale files, this one only ignores them. Dynamo's advisory lock on the
+ * directory is not taken (Node has none): creation and replacement are atomic without it.
+ */
+export class FileDiscovery {
+  readonly #settings: FileDiscoverySettings;
+  readonly #files: InstanceFiles;
+  readonly #reader: InstanceReader;
+  readonly #announcements = new Set<Announcement>();
+  readonly #watched: WatchedEndpoints;
+  #keepAlive: NodeJS.Timeout | undefined;
+  #closed: Promise<void> | undefined;
+
+  /** @throws ERR_OPTION_INVALID */
+  constructor(options?: FileDiscoveryOptions) {
+    this.#settings = readFileDiscoveryOptions(options);
+    this.#files = new InstanceFiles(this.#settings.root);
+    this.#reader = new InstanceReader(this.#files, (path, reason) => this.#warn('instance record ignored', { path, reason }));
+    this.#watched = new WatchedEndpoints({
+      directory: this.#files.directory,
+      rescanMs: this.#settings.rescanMs,
+      list: (wanted) => this.#list(wanted),
+      complain: (reason) => this.#warn('instance records not read', { path: this.#files.directory, reason }),
+    });
+  }
+
+  /** Root of the store. */
+  get root(): string {
+    return this.#settings.root;
+  }
+
+  /**
+   * Writes an instance's record and keeps it alive until it is withdrawn or this object closed.
+   * @throws ERR_OPTION_INVALID; ERR_DISCOVERY when it cannot be written or is announced already; ERR_CLIENT_CLOSED
+   */
+  async announce(draft: InstanceDraft): Promise<Announcement> {
+    this.#open();
+    const announcement = new Announcement(this.#files, (gone) => this.#forget(gone), readDraft(draft));
+    await announcement.publish(this.#now() - this.#settings.ttlMs);
+    if (this.#closed !== undefined) {
+      await announcement.withdraw();
+      this.#open();
+    }
+    this.#announcements.add(announcement);
+    this.#keepAlive ??= setInterval(() => this.#touchAll(), keepAliveMs(this.#settings.ttlMs)).unref();
+    return announcement;
+  }
+
+  /**
+   * The live instances of an endpoint (`namespace.component.endpoint`), by id. An empty or missing store has none.
+   * @throws ERR_OPTION_INVALID, ERR_DISCOVERY, ERR_CLIENT_CLOSED
+   */
+  async instances(endpoint: string | EndpointName): Promise<readonly Instance[]> {
+    this.#open();
+    return this.#list(new Set([nameOf(endpoint)]));
+  }
+
+  /**
+   * Watches the instances of an endpoint, beginning with the current list.
+   * @throws ERR_OPTION_INVALID, ERR_DISCOVERY, ERR_CLIENT_CLOSED
+   */
+  async watch(endpoint: string | EndpointName): Promise<InstanceWatch> {
+    const name = nameOf(endpoint);
+    this.#open();
+    // A store that cannot be made here may be made by someone else later: the reading decides whether there is an error.
+    await this.#files.prepare().catch(() => undefined);
+    const first = await this.#list(new Set([name]));
+    this.#open();
+    return this.#watched.add(name, first);
+  }
+
+  /**
+   * Waits until an endpoint has instances.
+   * @throws ERR_NO_WORKERS with `timeoutMs` when there are not enough in time; ERR_CANCELLED; ERR_DISCOVERY; ERR_CLIENT_CLOSED
+   */
+  async waitForInstances(endpoint: string | EndpointName, options: WaitOptions = {}): Promise<readonly Instance[]> {
+    return awaitInstances(nameOf(endpoint), () => this.watch(endpoint), options);
+  }
+
+  /** Withdraws what was announced and ends every watch. @throws ERR_DISCOVERY when a file cannot be removed */
+  close(): Promise<void> {
+    this.#closed ??= this.#shutDown();
+    return this.#closed;
+  }
+
+  async #shutDown(): Promise<void> {
+    clearInterval(this.#keepAlive);
+    await this.#watched.close();
+    const results = await Promise.allSettled([...this.#announcements].map((announcement) => announcement.withdraw()));
+    const failed = results.find((result) => result.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
+  }
+
+  #forget(announcement: Announcement): void {
+    this.#announcements.delete(announcement);
+    if (this.#announcements.size > 0) return;
+    clearInterval(this.#keepAlive);
+    this.#keepAlive = undefined;
+  }
+
+  #touchAll(): void {
+    const now = new Date(this.#now());
+    for (const announcement of this.#announcements) {
+      announcement.keepAlive(now).then(
+        (wasThere) => wasThere || this.#warn('instance record was gone and is written again', { path: announcement.path }),
+        (error: unknown) => this.#warn('instance record not kept alive', { path: announcement.path, reason: errorFact(error, 'message') }),
+      );
+    }
+  }
+
+  #list(wanted: ReadonlySet<string>): Promise<readonly Instance[]> {
+    return this.#reader.list(wanted, this.#now(), this.#settings.ttlMs);
+  }
+
+  #now(): number {
+    return (this.#settings.now ?? Date.now)();
+  }
+
+  #open(): void {
+    if (this.#closed !== undefined) throw new DynamoTracingError('ERR_CLIENT_CLOSED', 'discovery is closed');
+  }
+
+  #warn(message: string, fields: Readonly<Record<string, unknown>>): void {
+    this.#settings.logger.emit('warn', RECORD_TARGETS.transport, message, fields);
+  }
+}
+
+function nameOf(endpoint: string | EndpointName): string {
+  return endpointText(readEndpointName(endpoint, 'endpoint'));
+}
+
+function readDraft(draft: InstanceDraft): Instance {
+  const { namespace, component, endpoint } = readEndpointName(draft, 'instance');
+  const { instanceId = newInstanceId(), transport, deviceType, codec = 'json' } = draft;
+  if (!isInstanceId(instanceId)) throw invalidOption('instance.instanceId', 'a BigInt from 0 to 2^64 - 1', instanceId);
+  const values: readonly unknown[] = Object.values(transport);
+  if (!('tcp' in transport || 'nats_tcp' in transport) || values.length !== 1 || typeof values[0] !== 'string') throw invalidOption('instance.transport', '{ tcp } or { nats_tcp }', transport);
+  if (!isPayloadCodecName(codec)) throw invalidOption('instance.codec', "'json' or 'msgpack'", codec);
+  return Object.freeze({ namespace, component, endpoint, instanceId, transport, ...(deviceType === undefined ? {} : { deviceType }), codec });
+}

@@ -1,0 +1,44 @@
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { functionOption, numberOption, optionalOption, readOptions, stringOption, type Environment, type OptionsOf } from '../../internal/index.js';
+import { readLogger, type LoggerOption } from '../../logging/index.js';
+
+/** Options of {@link FileDiscovery}. */
+export interface FileDiscoveryOptions {
+  /** Root of the file store. Default: DYN_FILE_KV, else `<tmpdir>/dynamo_store_kv`, as Dynamo has it. */
+  readonly root?: string | undefined;
+  /** Milliseconds after which a file that nobody touched stands for a dead worker. Default 10000, at least 1000, as Dynamo has it. */
+  readonly ttlMs?: number | undefined;
+  /** Milliseconds between readings of a watched directory, beside those that its events ask for. Default 1000, at least 20. */
+  readonly rescanMs?: number | undefined;
+  /** Takes warnings: broken records, failed keep-alives. Default: the package's logger; false is silence. */
+  readonly logger?: LoggerOption | undefined;
+  /** Milliseconds since 1970, compared with files' modification times. Default: Date.now; for tests. */
+  readonly now?: (() => number) | undefined;
+  /** Variables that the default of `root` is read from. Default process.env. */
+  readonly env?: Environment | undefined;
+}
+
+const SPEC = {
+  root: stringOption(''),
+  ttlMs: numberOption(10_000, { min: 1000 }),
+  rescanMs: numberOption(1000, { min: 20 }),
+  logger: readLogger,
+  now: functionOption<() => number>(),
+  env: optionalOption<Environment>('an object', (value) => typeof value === 'object' && value !== null),
+};
+
+export type FileDiscoverySettings = OptionsOf<typeof SPEC>;
+
+/** @throws ERR_OPTION_INVALID */
+export function readFileDiscoveryOptions(options: FileDiscoveryOptions | undefined): FileDiscoverySettings {
+  const read = readOptions('fileDiscovery', SPEC, options);
+  const fromEnv = (read.env ?? process.env)['DYN_FILE_KV'] ?? '';
+  const root = [read.root, fromEnv].find((path) => path !== '') ?? join(tmpdir(), 'dynamo_store_kv');
+  return Object.freeze({ ...read, root });
+}
+
+/** Milliseconds between keep-alives: a third of the time to live, at least a second. */
+export function keepAliveMs(ttlMs: number): number {
+  return Math.max(ttlMs / 3, 1000);
+}

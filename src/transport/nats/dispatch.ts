@@ -1,0 +1,107 @@
+import { DynamoTracingError, type ErrorCode } from '../../errors/index.js';
+import { numberOption, readOptions } from '../../internal/index.js';
+import { classifyAck, type Ack, type RequestHeaders } from '../../protocol/index.js';
+import { carrierOf, type NatsHeaders } from '../../trace-context/index.js';
+import type { RequestDispatch, SendOptions } from '../types.js';
+import type { NatsConnection, NatsMessage } from './client-types.js';
+import { natsFailure } from './failures.js';
+import { natsModule } from './load.js';
+
+/** Options of {@link natsDispatch}. */
+export interface NatsDispatchOptions {
+  /** Milliseconds from sending to the worker's acknowledgement. Default 5000. */
+  readonly requestTimeoutMs?: number | undefined;
+}
+
+const SPEC = { requestTimeoutMs: numberOption(5000, { min: 1 }) };
+
+/**
+ * The NATS request plane as a {@link RequestDispatch}: addresses are subjects, headers are NATS headers, the payload is one
+ * message, the worker's empty reply is the acknowledgement. The connection stays the caller's.
+ * @throws ERR_OPTION_INVALID
+ */
+export function natsDispatch(connection: NatsConnection, options?: NatsDispatchOptions): RequestDispatch {
+  const { requestTimeoutMs } = readOptions('natsDispatch', SPEC, options);
+  return {
+    send: async (subject, headers, payloadParts, { signal, timeoutMs = requestTimeoutMs } = {}) => {
+      if (signal?.aborted === true) throw cancelled(subject, signal);
+      const sent = natsHeaders(headers);
+      const payload = joined(payloadParts);
+      refuseTooLarge(connection, headersSize(sent), payload.length);
+      const reply = await abortable(subject, signal, request(connection, subject, payload, sent, timeoutMs));
+      refuseByAck(subject, classifyAck(Buffer.from(reply.data.buffer, reply.data.byteOffset, reply.data.byteLength).toString('utf8')));
+    },
+  };
+}
+
+async function request(connection: NatsConnection, subject: string, payload: Uint8Array, headers: NatsHeaders, timeout: number): Promise<NatsMessage> {
+  try {
+    return await connection.request(subject, payload, { timeout, headers });
+  } catch (cause) {
+    throw natsFailure(subject, cause, { subject, timeoutMs: timeout });
+  }
+}
+
+/** `x-endpoint-path` belongs to TCP: the subject says it here. */
+function natsHeaders(headers: RequestHeaders): NatsHeaders {
+  const target = natsModule().headers();
+  const carrier = carrierOf(target);
+  for (const [name, value] of Object.entries(headers)) {
+    if (name === 'x-endpoint-path') continue;
+    if (/[\r\n]/.test(value)) throw new DynamoTracingError('ERR_MESSAGE_INVALID', `request header ${name} has a line break`, { field: `headers.${name}` });
+    carrier.set(name, value);
+  }
+  return target;
+}
+
+/** Bytes of the header block: a status line, `name: value` lines, an empty line. */
+function headersSize(headers: NatsHeaders): number {
+  let size = 'NATS/1.0\r\n\r\n'.length;
+  for (const name of headers.keys()) for (const value of headers.values(name)) size += Buffer.byteLength(`${name}: ${value}\r\n`);
+  return size;
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const [first, ...more] = parts;
+  return first !== undefined && more.length === 0 ? first : Buffer.concat(parts);
+}
+
+/** The server closes the connection of a client that sends too much; refused here, only this request fails. */
+function refuseTooLarge(connection: NatsConnection, headersLength: number, payloadLength: number): void {
+  const limit = connection.info?.max_payload;
+  const size = headersLength + payloadLength;
+  if (limit === undefined || limit <= 0 || size <= limit) return;
+  throw new DynamoTracingError('ERR_FRAME_TOO_LARGE', `the request takes ${size} bytes with its headers (max_payload of the NATS server: ${limit} bytes)`, { size, limit });
+}
+
+/** Refusals by what the worker answered; an accepted request has none. */
+const REFUSALS: Readonly<Record<Exclude<Ack['kind'], 'accepted'>, ErrorCode>> = {
+  overloaded: 'ERR_WORKER_OVERLOADED',
+  unavailable: 'ERR_WORKER_UNAVAILABLE',
+  'unknown-endpoint': 'ERR_UNKNOWN_ENDPOINT',
+  rejected: 'ERR_REQUEST_REJECTED',
+};
+
+function refuseByAck(subject: string, ack: Ack): void {
+  if (ack.kind === 'accepted') return;
+  throw new DynamoTracingError(REFUSALS[ack.kind], `NATS request to ${subject} was refused: ${ack.text.slice(0, 256)}`, { subject, ack: ack.text });
+}
+
+/** The client cannot take a request back: giving up leaves its answer unread. */
+async function abortable<T>(subject: string, signal: SendOptions['signal'], answer: Promise<T>): Promise<T> {
+  if (signal === undefined) return answer;
+  let onAbort: (() => void) | undefined;
+  const aborted = new Promise<never>((_resolve, reject) => {
+    onAbort = () => reject(cancelled(subject, signal));
+    signal.addEventListener('abort', onAbort, { once: true });
+  });
+  try {
+    return await Promise.race([answer, aborted]);
+  } finally {
+    if (onAbort !== undefined) signal.removeEventListener('abort', onAbort);
+  }
+}
+
+function cancelled(subject: string, signal: AbortSignal): DynamoTracingError {
+  return new DynamoTracingError('ERR_CANCELLED', `NATS request to ${subject} was cancelled`, { subject, cause: signal.reason });
+}

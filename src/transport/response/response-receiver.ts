@@ -1,0 +1,234 @@
+import type { Duplex } from 'node:stream';
+import { DynamoTracingError } from '../../errors/index.js';
+import { decodeStreamControl, encodeStreamControl, encodeTwoPart, type TwoPartFrame } from '../../protocol/index.js';
+import type { FrameSource } from '../frame-source.js';
+import { finish } from '../sockets.js';
+import type { ResponseStream, StreamEnd } from '../types.js';
+import type { ItemReader } from './item-reader.js';
+
+export interface ReceiverSettings {
+  readonly requestId: string;
+  readonly items: ItemReader;
+  /** Error items are yielded, not thrown. */
+  readonly annotated: boolean;
+  readonly signal: AbortSignal | undefined;
+  /** 0 waits for ever. */
+  readonly inactivityTimeoutMs: number;
+  /** Hears of frames that cannot be read when they are yielded, not thrown. */
+  readonly onBadFrame: (error: DynamoTracingError) => void;
+  readonly onEnd: () => void;
+}
+
+interface Waiter<T> {
+  resolve(result: IteratorResult<T, undefined>): void;
+  reject(error: unknown): void;
+}
+
+/**
+ * Received and unread bytes from which on the socket is paused while nobody asks for an item: beyond a few reads' worth
+ * (64 KiB each), so that a consumer that keeps up is never paused; the rest waits in the kernel and then at the worker.
+ */
+const HIGH_WATER = 262_144;
+/** How long the peer may take to close after our FIN or kill, in milliseconds. */
+const CLOSE_WAIT_MS = 1000;
+/** How long a worker may take from its final item to the sentinel; without one the response is complete all the same. */
+const SENTINEL_WAIT_MS = 1000;
+const DONE: IteratorReturnResult<undefined> = Object.freeze({ done: true, value: undefined });
+
+/** A response stream on its call-home socket, from the prologue on. Frames are read when they are asked for. */
+export class ResponseReceiver<T> implements ResponseStream<T> {
+  readonly requestId: string;
+  readonly ended: Promise<StreamEnd>;
+  #resolveEnded!: (end: StreamEnd) => void;
+  #state: 'flowing' | 'failed' | 'over' = 'flowing';
+  /** What the next `next` throws, when failed. */
+  #failure: unknown;
+  #stopped = false;
+  /** The worker sends no more: FIN, error or close. */
+  #inputOver = false;
+  #socketError: unknown;
+  readonly #waiters: Waiter<T>[] = [];
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly socket: Duplex,
+    private readonly frames: FrameSource,
+    private readonly settings: ReceiverSettings,
+  ) {
+    this.requestId = settings.requestId;
+    this.ended = new Promise((resolve) => (this.#resolveEnded = resolve));
+    settings.signal?.addEventListener('abort', this.#onAbort);
+    socket.on('data', this.#onData);
+    socket.on('end', this.#onInputOver).on('close', this.#onInputOver);
+    socket.on('error', (error) => (this.#socketError ??= error));
+    if (socket.readableEnded || socket.destroyed) this.#inputOver = true;
+    if (frames.buffered >= HIGH_WATER) socket.pause();
+  }
+
+  next(): Promise<IteratorResult<T, undefined>> {
+    try {
+      const result = this.#waiters.length === 0 ? this.#poll() : undefined;
+      return result === undefined ? this.#wait() : Promise.resolve(result);
+    } catch (error) {
+      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- what was thrown, as it is
+      return Promise.reject(error);
+    }
+  }
+
+  return(): Promise<IteratorResult<T, undefined>> {
+    this.#kill({ outcome: 'cancelled', signal: 'stream_drop' }, undefined);
+    return Promise.resolve(DONE);
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  stop(): void {
+    if (this.#stopped || this.#state !== 'flowing') return;
+    this.#stopped = true;
+    // FIN goes with it: Dynamo's worker sends nothing after a stop and else waits ten seconds for our FIN to close.
+    for (const chunk of control('stop')) this.socket.write(chunk);
+    this.socket.end();
+  }
+
+  cancel(): void {
+    this.#kill({ outcome: 'cancelled', signal: 'kill' }, cancelled(undefined));
+  }
+
+  /** Ends the stream from above, e.g. because the client closes. */
+  abort(error: unknown): void {
+    this.#kill({ outcome: 'error', error }, error);
+  }
+
+  readonly #onAbort = (): void => this.#kill({ outcome: 'cancelled', signal: 'kill' }, cancelled(this.settings.signal?.reason));
+
+  readonly #onData = (chunk: Buffer): void => {
+    this.frames.push(chunk);
+    if (this.#waiters.length > 0) this.#serve();
+    if (this.#waiters.length === 0 && this.#state === 'flowing' && this.frames.buffered >= HIGH_WATER) this.socket.pause();
+  };
+
+  readonly #onInputOver = (): void => {
+    this.#inputOver = true;
+    if (this.#waiters.length > 0) this.#serve();
+  };
+
+  #wait(): Promise<IteratorResult<T, undefined>> {
+    if (this.socket.isPaused()) this.socket.resume();
+    const promise = new Promise<IteratorResult<T, undefined>>((resolve, reject) => this.#waiters.push({ resolve, reject }));
+    this.#startTimer();
+    return promise;
+  }
+
+  #serve(): void {
+    clearTimeout(this.#timer);
+    while (this.#waiters.length > 0) {
+      let result: IteratorResult<T, undefined> | undefined;
+      try {
+        result = this.#poll();
+      } catch (error) {
+        this.#waiters.shift()?.reject(error);
+        continue;
+      }
+      if (result === undefined) return this.#startTimer();
+      this.#waiters.shift()?.resolve(result);
+    }
+  }
+
+  /** The next result as far as it is here; undefined when it is not; throws what the stream fails with, once. */
+  #poll(): IteratorResult<T, undefined> | undefined {
+    while (this.#state === 'flowing') {
+      const frame = this.frames.next();
+      if (frame === undefined && !this.#inputOver) return undefined;
+      if (frame === undefined) this.#onStreamOver();
+      else if (frame.kind === 'refused') this.#fail(frame.error);
+      else {
+        const item = frame.kind === 'data-only' ? this.#onItem(frame) : this.#onControl(frame);
+        if (item !== undefined) return item;
+      }
+    }
+    if (this.#state === 'over') return DONE;
+    this.#state = 'over';
+    throw this.#failure;
+  }
+
+  #onItem(frame: TwoPartFrame): IteratorResult<T, undefined> | undefined {
+    const read = this.settings.items.read(frame.data);
+    if (read.kind === 'item') return { done: false, value: read.value as T };
+    if (read.kind === 'nothing') return undefined;
+    if (!this.settings.annotated) return this.#fail(read.error);
+    if (read.error.code !== 'ERR_WORKER_ERROR') this.settings.onBadFrame(read.error);
+    return { done: false, value: read.item as T };
+  }
+
+  /** The worker may send one control frame: the sentinel, with nothing in it. */
+  #onControl(frame: TwoPartFrame): undefined {
+    if (frame.kind === 'header-only' && isSentinel(frame.header)) return this.#onStreamOver();
+    this.#fail(new DynamoTracingError('ERR_MESSAGE_INVALID', 'the worker sent a control frame that is not the sentinel'));
+  }
+
+  /** Sentinel, FIN, or the end of the connection. */
+  #onStreamOver(): undefined {
+    if (this.#stopped) return this.#end({ outcome: 'cancelled', signal: 'stop' });
+    if (this.settings.items.complete) return this.#end({ outcome: 'complete' });
+    this.#fail(new DynamoTracingError('ERR_STREAM_INCOMPLETE', 'the response stream ended before the worker said it was complete', { cause: this.#socketError }));
+  }
+
+  #fail(error: unknown): undefined {
+    this.#kill({ outcome: 'error', error }, error);
+  }
+
+  #kill(end: StreamEnd, error: unknown): void {
+    if (this.#state !== 'flowing') return;
+    this.#close(end, error === undefined ? 'over' : 'failed', this.#inputOver || this.socket.writableEnded ? undefined : control('kill'));
+    this.#failure = error;
+    if (this.#waiters.length > 0) this.#serve();
+  }
+
+  #end(end: StreamEnd): undefined {
+    this.#close(end, 'over', []);
+  }
+
+  /** `last`: what the worker is told before FIN; undefined when there is no point. */
+  #close(end: StreamEnd, state: 'failed' | 'over', last: readonly Uint8Array[] | undefined): void {
+    this.#state = state;
+    clearTimeout(this.#timer);
+    this.settings.signal?.removeEventListener('abort', this.#onAbort);
+    this.socket.off('data', this.#onData);
+    if (last === undefined) this.socket.destroy();
+    else finish(this.socket, CLOSE_WAIT_MS, last);
+    this.#resolveEnded(end);
+    this.settings.onEnd();
+  }
+
+  #startTimer(): void {
+    clearTimeout(this.#timer);
+    const { inactivityTimeoutMs, items } = this.settings;
+    if (items.complete) this.#timer = setTimeout(this.#onInputOver, SENTINEL_WAIT_MS);
+    else if (inactivityTimeoutMs > 0) this.#timer = setTimeout(() => this.#onInactive(), inactivityTimeoutMs);
+  }
+
+  #onInactive(): void {
+    const timeoutMs = this.settings.inactivityTimeoutMs;
+    this.#fail(new DynamoTracingError('ERR_RESPONSE_TIMEOUT', `the worker sent nothing for ${timeoutMs} ms`, { timeoutMs }));
+  }
+}
+
+const CONTROLS = { stop: encodeTwoPart(encodeStreamControl('stop'), undefined, { coalesceBelow: 64 }), kill: encodeTwoPart(encodeStreamControl('kill'), undefined, { coalesceBelow: 64 }) };
+
+function control(name: 'stop' | 'kill'): readonly Uint8Array[] {
+  return CONTROLS[name];
+}
+
+function isSentinel(header: Uint8Array): boolean {
+  try {
+    return decodeStreamControl(header) === 'sentinel';
+  } catch {
+    return false;
+  }
+}
+
+function cancelled(cause: unknown): DynamoTracingError {
+  return new DynamoTracingError('ERR_CANCELLED', 'the request was cancelled by its caller', { cause });
+}

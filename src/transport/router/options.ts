@@ -1,0 +1,109 @@
+import { enumOption, envInteger, functionOption, invalidOption, numberOption, optionalOption, readOptions, TargetFilter, type Environment, type OptionReader } from '../../internal/index.js';
+import { readLogger, type Log, type LoggerOption } from '../../logging/index.js';
+import type { PayloadCodecName } from '../../protocol/index.js';
+import { ATTRIBUTE_SETS, defaultSpanSettings, type AttributeSet, type SpanSettings } from '../../spans/index.js';
+import { endpointText, readEndpointName, type EndpointName } from '../discovery/index.js';
+import type { StreamClient } from '../types.js';
+import { ROUTER_MODES, type RouterMode } from './selection.js';
+import { readStaticWorkers, type RoutedWorker, type StaticWorker, type WorkerList } from './workers.js';
+
+/** Where a router finds its workers; a `FileDiscovery` is one. */
+export interface WorkerDiscovery {
+  watch(endpoint: string): Promise<WorkerList>;
+}
+
+/** Options of a {@link Router}. It needs workers (`addresses`, or `discovery` with `endpoint`) and a client for their plane. */
+export interface RouterOptions {
+  /** Makes calls to workers of the TCP request plane. Workers that no client reaches are left out. */
+  readonly client?: StreamClient | undefined;
+  /** Makes calls to workers of the NATS request plane. */
+  readonly natsClient?: StreamClient | undefined;
+  /** Workers that do not change: `ip:port/endpoint_path`, `{ tcp }`, `{ nats_tcp }`, or instances. */
+  readonly addresses?: readonly StaticWorker[] | undefined;
+  /** Workers that come and go. The router watches it from the first request on and closes the watch, not the discovery. */
+  readonly discovery?: WorkerDiscovery | undefined;
+  /** `namespace.component.endpoint` to look for in `discovery`. */
+  readonly endpoint?: string | EndpointName | undefined;
+  /** How a worker is chosen; `direct` takes the `instanceId` of each request. Default 'round_robin'. */
+  readonly mode?: RouterMode | undefined;
+  /**
+   * Retries of a request on other workers, as long as nothing has been delivered and the failure is the worker's. A worker
+   * that fails after its acknowledgement may have begun: set 0 where handlers must not run twice. Default 3.
+   */
+  readonly migrationLimit?: number | undefined;
+  /** Milliseconds that a failed worker is left alone while there are others; 0 never. Default DYN_RUNTIME_INHIBITED_DURATION_SECS (seconds), else 5000. */
+  readonly inhibitedMs?: number | undefined;
+  /** Codec for static addresses; instances name their own. Default 'json'. */
+  readonly codec?: PayloadCodecName | undefined;
+  /** Names of span attributes: Dynamo's, OpenTelemetry's semantic conventions, or both. Default 'both'. */
+  readonly attributes?: AttributeSet | undefined;
+  /** Where lines about attempts go: pino, Fastify's logger, `console`, or false. Default: standard error, by DYN_LOG and DYN_LOGGING_*. */
+  readonly logger?: LoggerOption | undefined;
+  /** Monotonic milliseconds for `inhibitedMs`; for tests. */
+  readonly now?: (() => number) | undefined;
+  /** Variables that the defaults are read from. Default process.env. */
+  readonly env?: Environment | undefined;
+}
+
+/** Options as the router uses them. */
+export interface RouterSettings {
+  readonly clients: Readonly<Record<RoutedWorker['plane'], StreamClient | undefined>>;
+  readonly workers: readonly RoutedWorker[] | { readonly discovery: WorkerDiscovery; readonly endpoint: string };
+  readonly mode: RouterMode;
+  readonly migrationLimit: number;
+  readonly inhibitedMs: number;
+  readonly spans: SpanSettings;
+  readonly log: Log;
+  readonly now: (() => number) | undefined;
+}
+
+const clientOption = optionalOption<StreamClient>('a client with openStream', (value) => hasMethod(value, 'openStream'));
+
+const endpointOption: OptionReader<string | undefined> = (value, path) => (value === undefined ? undefined : endpointText(readEndpointName(value as string | EndpointName, path)));
+
+function spec(env: Environment) {
+  return {
+    client: clientOption,
+    natsClient: clientOption,
+    addresses: optionalOption<readonly unknown[]>('an array of workers', (value) => Array.isArray(value)),
+    discovery: optionalOption<WorkerDiscovery>('a discovery with watch', (value) => hasMethod(value, 'watch')),
+    endpoint: endpointOption,
+    mode: enumOption(ROUTER_MODES, 'round_robin'),
+    migrationLimit: numberOption(3),
+    inhibitedMs: numberOption(envInteger(env, 'DYN_RUNTIME_INHIBITED_DURATION_SECS', 5, { max: 2_000_000 }) * 1000),
+    codec: enumOption(['json', 'msgpack'], 'json'),
+    attributes: enumOption(ATTRIBUTE_SETS, 'both'),
+    logger: readLogger,
+    now: functionOption<() => number>(),
+    env: optionalOption<Environment>('an object', (value) => typeof value === 'object' && value !== null),
+  };
+}
+
+/** @throws ERR_OPTION_INVALID, ERR_ENV_INVALID, ERR_ADDRESS_INVALID */
+export function readRouterOptions(options: RouterOptions): RouterSettings {
+  const env = (options as RouterOptions | undefined)?.env ?? process.env;
+  const read = readOptions('router', spec(env), options);
+  const { addresses, discovery, endpoint, client, natsClient, attributes } = read;
+  if (client === undefined && natsClient === undefined) throw invalidOption('router.client', 'given (or router.natsClient)', undefined);
+  if ((addresses === undefined) === (discovery === undefined)) throw invalidOption('router.addresses', 'given, or router.discovery, and not both', addresses);
+  const asIs = env === process.env && attributes === 'both';
+  return Object.freeze({
+    clients: { tcp: client, nats: natsClient },
+    workers: discovery === undefined ? readStaticWorkers(addresses ?? [], read.codec, 'router.addresses') : { discovery, endpoint: required(endpoint) },
+    mode: read.mode,
+    migrationLimit: read.migrationLimit,
+    inhibitedMs: read.inhibitedMs,
+    spans: asIs ? defaultSpanSettings() : { filter: TargetFilter.fromEnv(env), attributes },
+    log: read.logger,
+    now: read.now,
+  });
+}
+
+function required(endpoint: string | undefined): string {
+  if (endpoint === undefined) throw invalidOption('router.endpoint', 'namespace.component.endpoint when there is a discovery', endpoint);
+  return endpoint;
+}
+
+function hasMethod(value: unknown, name: string): boolean {
+  return typeof value === 'object' && value !== null && typeof (value as Record<string, unknown>)[name] === 'function';
+}

@@ -1,0 +1,49 @@
+import type { RoutedWorker } from './workers.js';
+
+/** How a router chooses among the workers of an endpoint. */
+export const ROUTER_MODES = ['round_robin', 'random', 'direct'] as const;
+export type RouterMode = (typeof ROUTER_MODES)[number];
+
+/** What `router_mode` of a span says: Dynamo's names. */
+export const MODE_NAMES: Readonly<Record<RouterMode, string>> = { round_robin: 'RoundRobin', random: 'Random', direct: 'Direct' };
+
+/** Chooses workers, and leaves those alone for a while that have failed. */
+export class Selection {
+  #turn = 0;
+  readonly #inhibitedUntil = new Map<string, number>();
+
+  constructor(
+    private readonly inhibitedMs: number,
+    private readonly now: () => number,
+  ) {}
+
+  /** Leaves a worker alone from now on, for `inhibitedMs`. */
+  inhibit(worker: RoutedWorker): void {
+    if (this.inhibitedMs > 0) this.#inhibitedUntil.set(worker.address, this.now() + this.inhibitedMs);
+  }
+
+  /** Takes a worker that has answered for well. */
+  release(worker: RoutedWorker): void {
+    if (this.#inhibitedUntil.size > 0) this.#inhibitedUntil.delete(worker.address);
+  }
+
+  /**
+   * One of `workers`, if there is any. Inhibited ones are taken when there are no others: a worker that failed a moment ago
+   * is a better answer than none.
+   */
+  choose(mode: 'round_robin' | 'random', workers: readonly RoutedWorker[]): RoutedWorker | undefined {
+    const well = this.#inhibitedUntil.size === 0 ? workers : workers.filter((worker) => !this.#isInhibited(worker));
+    const candidates = well.length > 0 ? well : workers;
+    if (candidates.length === 0) return undefined;
+    const index = mode === 'random' ? Math.floor(Math.random() * candidates.length) : this.#turn++ % candidates.length;
+    return candidates[index];
+  }
+
+  #isInhibited(worker: RoutedWorker): boolean {
+    const until = this.#inhibitedUntil.get(worker.address);
+    if (until === undefined) return false;
+    if (until > this.now()) return true;
+    this.#inhibitedUntil.delete(worker.address);
+    return false;
+  }
+}

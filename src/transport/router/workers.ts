@@ -1,0 +1,70 @@
+import { invalidOption } from '../../internal/index.js';
+import { parseWorkerAddress, type PayloadCodecName } from '../../protocol/index.js';
+import type { Instance, InstanceTransport } from '../discovery/index.js';
+
+/** A worker that requests can be routed to. */
+export interface RoutedWorker {
+  /** Its instance id; undefined for a static address that names none. */
+  readonly workerId: bigint | undefined;
+  /** Request plane that it is reached over. */
+  readonly plane: 'tcp' | 'nats';
+  /** TCP: `[tcp://]ip:port/endpoint_path`; NATS: the subject. */
+  readonly address: string;
+  readonly codec: PayloadCodecName;
+}
+
+/** A worker given by hand: an address as TCP workers have it, a transport as discovery has it, or a whole instance. */
+export type StaticWorker = string | InstanceTransport | Instance;
+
+/** Workers that change: what a watch of discovery gives. */
+export interface WorkerList {
+  readonly instances: readonly Instance[];
+  close(): void;
+}
+
+export function workerOfInstance({ instanceId, transport, codec }: Instance): RoutedWorker {
+  const { plane, address } = reach(transport);
+  return { workerId: instanceId, plane, address, codec };
+}
+
+/** Reads workers given by hand; those without a codec of their own get `codec`. @throws ERR_OPTION_INVALID, ERR_ADDRESS_INVALID */
+export function readStaticWorkers(given: readonly unknown[], codec: PayloadCodecName, path: string): readonly RoutedWorker[] {
+  return given.map((worker, index) => readStaticWorker(worker, codec, `${path}[${index}]`));
+}
+
+function readStaticWorker(given: unknown, codec: PayloadCodecName, path: string): RoutedWorker {
+  if (typeof given === 'string') return staticWorker({ tcp: given }, codec);
+  if (typeof given !== 'object' || given === null) throw invalidOption(path, 'an address, { tcp }, { nats_tcp } or an instance', given);
+  if ('transport' in given && isTransport(given.transport)) {
+    const instance = given as Instance;
+    checkTcp(instance.transport);
+    return workerOfInstance(instance);
+  }
+  if (isTransport(given)) return staticWorker(given, codec);
+  throw invalidOption(path, 'an address, { tcp }, { nats_tcp } or an instance', given);
+}
+
+function staticWorker(transport: InstanceTransport, codec: PayloadCodecName): RoutedWorker {
+  checkTcp(transport);
+  const { plane, address } = reach(transport);
+  return { workerId: idIn(plane, address), plane, address, codec };
+}
+
+function reach(transport: InstanceTransport): Pick<RoutedWorker, 'plane' | 'address'> {
+  return 'tcp' in transport ? { plane: 'tcp', address: transport.tcp } : { plane: 'nats', address: transport.nats_tcp };
+}
+
+function checkTcp(transport: InstanceTransport): void {
+  if ('tcp' in transport) parseWorkerAddress(transport.tcp);
+}
+
+/** The instance id that an address holds where Dynamo puts it: `ip:port/<hex>/...`, `subject-<hex>`. */
+function idIn(plane: RoutedWorker['plane'], address: string): bigint | undefined {
+  const hex = plane === 'nats' ? /-([0-9a-f]{1,16})$/.exec(address) : /^(?:tcp:\/\/)?[^/]+\/([0-9a-f]{1,16})\//.exec(address);
+  return hex?.[1] === undefined ? undefined : BigInt(`0x${hex[1]}`);
+}
+
+function isTransport(value: unknown): value is InstanceTransport {
+  if (typeof value !== 'object' || value === null) return false;
+  return ('tcp' in value && typeof value.tcp === 'string') || ('nats_tcp' in value && typeof value.nats_tcp === 'string');
+}

@@ -1,0 +1,45 @@
+import { decodeControlMessage, decodeJson, decodeTwoPart, encodeJson, type ControlMessage, type TcpStreamConnectionInfo, type TwoPartFrame } from '../../protocol/index.js';
+
+/** An envelope as a worker sees it. */
+export type Envelope =
+  | { readonly kind: 'request'; readonly control: ControlMessage; readonly body: Buffer }
+  /** Cannot be served. `home`: where its caller waits, as far as that could be read. */
+  | { readonly kind: 'bad'; readonly problem: string; readonly home: TcpStreamConnectionInfo | undefined };
+
+/** Reads and checks an envelope; the body stays encoded. Never throws. */
+export function readEnvelope(payload: Uint8Array): Envelope {
+  let frame: TwoPartFrame;
+  try {
+    frame = decodeTwoPart(payload);
+  } catch (error) {
+    return bad(error, undefined);
+  }
+  try {
+    return checked(frame);
+  } catch (error) {
+    return bad(error, homeOf(frame.header));
+  }
+}
+
+function checked(frame: TwoPartFrame): Envelope {
+  if (frame.header.length === 0) return { kind: 'bad', problem: 'there is no control message', home: undefined };
+  const control = decodeControlMessage(frame.header);
+  const home = control.connectionInfo;
+  if (control.requestType === 'many_in') return { kind: 'bad', problem: 'a stream of inputs (many_in) is not served', home };
+  if (frame.kind !== 'header-and-data') return { kind: 'bad', problem: 'there is no body', home };
+  return { kind: 'request', control, body: frame.data };
+}
+
+/** The way home of a control message that is wrong elsewhere. */
+function homeOf(header: Uint8Array): TcpStreamConnectionInfo | undefined {
+  try {
+    const { id, connection_info } = decodeJson(header) as Record<string, unknown>;
+    return decodeControlMessage(encodeJson({ id, request_type: 'single_in', response_type: 'many_out', connection_info })).connectionInfo;
+  } catch {
+    return undefined;
+  }
+}
+
+function bad(error: unknown, home: TcpStreamConnectionInfo | undefined): Envelope {
+  return { kind: 'bad', problem: error instanceof Error ? error.message : String(error), home };
+}

@@ -1,0 +1,231 @@
+import { RECORD_TARGETS, type Log } from '../../logging/index.js';
+import { isDynamoTracingError } from '../../errors/index.js';
+import { encodeStreamItem, payloadCodec, type ControlMessage, type PayloadCodec, type RequestHeaders } from '../../protocol/index.js';
+import { runInContext } from '../../trace-context/index.js';
+import type { HandlerResult } from '../types.js';
+import { errorItem, itemToWire } from './annotated.js';
+import type { EndpointEntry } from './endpoint-entry.js';
+import { HomeCall, type HomeCallEvents, type HomeCallSettings } from './home-call.js';
+import { WorkerRequestContext } from './request-context.js';
+import { RequestRecord, type RecordSettings } from './request-record.js';
+import { toDynamoError } from './worker-error.js';
+import type { Work } from './work-pool.js';
+
+export interface HandledRequestSettings extends HomeCallSettings, RecordSettings {
+  readonly logger: Log;
+}
+
+/** A request taken by the worker. */
+export interface TakenRequest {
+  readonly headers: RequestHeaders;
+  readonly control: ControlMessage;
+  readonly body: Uint8Array;
+  readonly entry: EndpointEntry;
+}
+
+interface Items {
+  next(): Promise<IteratorResult<unknown, unknown>> | IteratorResult<unknown, unknown>;
+  return?(): unknown;
+}
+
+const CANCELLED_DETAIL = 'cancelled before completion';
+const INTERNAL_DETAIL = 'internal server error during processing';
+
+/** One request from its turn in the pool to its last frame: dial home, prologue, items, final mark. */
+export class HandledRequest implements Work, HomeCallEvents {
+  #record: RequestRecord | undefined;
+  #context: WorkerRequestContext | undefined;
+  #home: HomeCall | undefined;
+  #items: Items | undefined;
+  #cancelled: 'stop' | 'kill' | undefined;
+
+  constructor(
+    private readonly request: TakenRequest,
+    private readonly settings: HandledRequestSettings,
+    /** Called once no socket and no handler of this request is left. */
+    private readonly onGone: (request: HandledRequest) => void,
+  ) {
+    request.entry.inFlight += 1;
+  }
+
+  /** Settles when the handler is through: its place in the pool is free then. Never rejects. */
+  async run(): Promise<void> {
+    const record = this.#begin();
+    try {
+      const home = await this.#dial(record);
+      if (home !== undefined) await this.#serve(record, home);
+    } catch (error) {
+      this.#failed(record, error, 'internal');
+      this.#home?.destroy();
+    }
+    this.request.entry.inFlight -= 1;
+    void (this.#home?.closed ?? Promise.resolve()).then(() => this.onGone(this));
+  }
+
+  /** Ends a request that has not had its turn: its caller is told at once. */
+  async abandon(reason: string): Promise<void> {
+    const record = this.#begin();
+    const home = await this.#dial(record);
+    home?.prologue({ error: `Generate Error: ${reason}`, typedError: { errorType: 'unavailable', message: reason } });
+    home?.finish(true);
+    record.complete({ status: 'error', errorType: 'unavailable', detail: reason });
+    this.request.entry.inFlight -= 1;
+    void (home?.closed ?? Promise.resolve()).then(() => this.onGone(this));
+  }
+
+  /** Kills the request from this side. */
+  kill(): void {
+    this.onKill();
+    this.#home?.destroy();
+  }
+
+  onStop(): void {
+    this.#cancel('stop');
+  }
+
+  onKill(): void {
+    this.#cancel('kill');
+    this.#record?.complete(this.#cancelledOutcome());
+    // The generator runs its finally blocks when its current step is done; nobody waits for that.
+    void Promise.resolve().then(() => this.#leaveItems());
+  }
+
+  #begin(): RequestRecord {
+    const { headers, control, entry } = this.request;
+    this.#record = new RequestRecord(headers, control.id, entry, this.settings);
+    const { requestId, xRequestId, span } = this.#record;
+    this.#context = new WorkerRequestContext(requestId, xRequestId, headers, control.metadata, entry, span, this.settings.logger);
+    if (this.#cancelled !== undefined) this.#context.cancel(this.#cancelled);
+    return this.#record;
+  }
+
+  async #dial(record: RequestRecord): Promise<HomeCall | undefined> {
+    this.#home = new HomeCall(this.request.control.connectionInfo, this.settings, this);
+    try {
+      await this.#home.open();
+      return this.#home;
+    } catch (error) {
+      this.#failed(record, error, 'unavailable');
+      return undefined;
+    }
+  }
+
+  async #serve(record: RequestRecord, home: HomeCall): Promise<void> {
+    const codec = payloadCodec(this.request.control.payloadCodec);
+    const body = this.#decode(record, home, codec);
+    if (body === undefined || this.#killedMeanwhile()) return;
+    const items = await this.#generate(record, home, body.value);
+    if (items === undefined) return;
+    this.#items = items;
+    home.prologue();
+    try {
+      await this.#pump(items, codec, home);
+    } catch (error) {
+      this.#streamFailed(record, home, codec, error);
+    }
+    this.#finish(record, home, codec);
+  }
+
+  #decode(record: RequestRecord, home: HomeCall, codec: PayloadCodec): { readonly value: unknown } | undefined {
+    try {
+      return { value: codec.decode(this.request.body) };
+    } catch (error) {
+      this.#refuse(record, home, error, 'validation');
+      return undefined;
+    }
+  }
+
+  /** Calls the handler; what goes wrong before there is a stream goes into the prologue. */
+  async #generate(record: RequestRecord, home: HomeCall, body: unknown): Promise<Items | undefined> {
+    const { entry } = this.request;
+    const context = this.#context;
+    if (context === undefined) return undefined;
+    try {
+      return iteratorOf(await runInContext(record.span.context, () => entry.handler(body, context)));
+    } catch (error) {
+      this.#refuse(record, home, error, 'internal');
+      return undefined;
+    }
+  }
+
+  async #pump(items: Items, codec: PayloadCodec, home: HomeCall): Promise<void> {
+    const context = this.#record?.span.context;
+    if (context === undefined) return;
+    const step = (): ReturnType<Items['next']> => items.next();
+    while (this.#cancelled !== 'kill') {
+      const { done, value } = await runInContext(context, step);
+      if (done === true || this.#killedMeanwhile()) return;
+      const full = home.send(encodeStreamItem(codec, { data: itemToWire(value), completeFinal: false }));
+      if (full !== undefined) await full;
+    }
+  }
+
+  #killedMeanwhile(): boolean {
+    return this.#cancelled === 'kill';
+  }
+
+  #streamFailed(record: RequestRecord, home: HomeCall, codec: PayloadCodec, error: unknown): void {
+    this.#leaveItems();
+    if (this.#killedMeanwhile()) return;
+    // What a stop makes a handler throw is no failure.
+    if (this.#cancelled === 'stop' && isCancellation(error)) return;
+    void home.send(encodeStreamItem(codec, { data: errorItem(error), completeFinal: false }));
+    this.#failed(record, error, 'internal');
+  }
+
+  #finish(record: RequestRecord, home: HomeCall, codec: PayloadCodec): void {
+    if (this.#killedMeanwhile()) return this.#leaveItems();
+    void home.send(encodeStreamItem(codec, { completeFinal: true }));
+    home.finish(true);
+    record.complete(this.#cancelled === undefined ? { status: 'success', errorType: '' } : this.#cancelledOutcome());
+  }
+
+  /** A prologue error: there will be no stream. */
+  #refuse(record: RequestRecord, home: HomeCall, error: unknown, errorType: 'internal' | 'validation'): void {
+    const typedError = errorType === 'validation' ? { errorType: 'invalid_argument' as const, message: `the request body cannot be read: ${textOf(error)}` } : toDynamoError(error);
+    home.prologue({ error: `Generate Error: ${typedError.message}`, typedError });
+    home.finish(true);
+    if (!this.#killedMeanwhile()) this.#failed(record, error, errorType);
+  }
+
+  #failed(record: RequestRecord, error: unknown, errorType: 'internal' | 'validation' | 'unavailable'): void {
+    const detail = errorType === 'internal' ? INTERNAL_DETAIL : textOf(error);
+    this.settings.logger.emit('warn', RECORD_TARGETS.worker, 'the request failed', { ...this.request.entry.fields, err: error }, { context: record.span.context });
+    record.complete({ status: 'error', errorType, detail, spanError: toDynamoError(error).errorType });
+  }
+
+  #cancel(signal: 'stop' | 'kill'): void {
+    if (this.#cancelled === 'kill') return;
+    this.#cancelled = signal;
+    this.#record?.span.event('request cancellation received', { 'cancellation.signal': signal, 'cancellation.source': 'upstream' });
+    this.#context?.cancel(signal);
+  }
+
+  #cancelledOutcome(): { status: 'cancelled'; errorType: 'cancelled'; detail: string; signal: string | undefined } {
+    return { status: 'cancelled', errorType: 'cancelled', detail: CANCELLED_DETAIL, signal: this.#cancelled };
+  }
+
+  /** Lets the generator clean up; what it throws then concerns nobody any more. */
+  #leaveItems(): void {
+    const items = this.#items;
+    this.#items = undefined;
+    if (items?.return === undefined || this.#record === undefined) return;
+    runInContext(this.#record.span.context, () => void Promise.resolve().then(() => items.return?.()).catch(() => undefined));
+  }
+}
+
+function iteratorOf(result: HandlerResult<unknown>): Items {
+  if (typeof result === 'object' && (result as unknown) !== null) {
+    if (Symbol.asyncIterator in result) return result[Symbol.asyncIterator]();
+    if (Symbol.iterator in result) return result[Symbol.iterator]();
+  }
+  throw new TypeError('the handler returned nothing to iterate over: it has to be an async generator function');
+}
+
+function isCancellation(error: unknown): boolean {
+  return isDynamoTracingError(error, 'ERR_CANCELLED') || (error instanceof Error && error.name === 'AbortError');
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,159 @@
+import type { Duplex } from 'node:stream';
+import { DynamoTracingError } from '../../errors/index.js';
+import { decodeStreamControl, encodeHandshake, encodePrologue, encodeStreamControl, encodeTwoPart, type Prologue, type TcpStreamConnectionInfo, type TwoPartFrame } from '../../protocol/index.js';
+import { FrameSource } from '../frame-source.js';
+import { onceConnected, TurnWriter } from '../sockets.js';
+import type { Network } from '../types.js';
+
+export interface HomeCallSettings {
+  readonly network: Network;
+  readonly connectTimeoutMs: number;
+  readonly finTimeoutMs: number;
+  readonly maxMessageSize: number;
+}
+
+/** What the caller wants of a request that is being served. */
+export interface HomeCallEvents {
+  /** It wants no more items. */
+  onStop(): void;
+  /** It wants nothing any more (`kill`), or it is gone. */
+  onKill(reason: 'kill' | 'lost'): void;
+}
+
+/** Frames up to this size are copied into one buffer: two writes of small pieces cost more. */
+const COALESCE_BELOW = 4096;
+/**
+ * Unsent bytes from which on the next item waits for `drain`. Above Node's own mark of 16 KiB, so that a handler that is
+ * faster than the network fills a system call of this size.
+ */
+const HIGH_WATER = 65_536;
+/** Frames from the caller are control words of a few bytes. */
+const MAX_CONTROL_SIZE = 1024;
+const SENTINEL = encodeTwoPart(encodeStreamControl('sentinel'), undefined, { coalesceBelow: 64 });
+
+/** The worker's side of a response stream: dials home, says whose answer it is, writes frames, hears stop and kill. */
+export class HomeCall {
+  /** Settles when the socket is closed, whoever closed it. Never rejects. */
+  readonly closed: Promise<void>;
+  readonly #socket: Duplex;
+  readonly #writer: TurnWriter;
+  readonly #frames = new FrameSource(MAX_CONTROL_SIZE);
+  #state: 'connecting' | 'open' | 'finishing' | 'closed' = 'connecting';
+  #stopped = false;
+  #error: unknown;
+  #timer: NodeJS.Timeout | undefined;
+  #onDrain: (() => void) | undefined;
+
+  constructor(
+    private readonly home: TcpStreamConnectionInfo,
+    private readonly settings: HomeCallSettings,
+    private readonly events: HomeCallEvents,
+  ) {
+    this.#socket = settings.network.connect({ host: home.host, port: home.port });
+    this.#writer = new TurnWriter(this.#socket);
+    this.#socket.on('data', (chunk: Buffer) => this.#onData(chunk));
+    this.#socket.on('drain', () => this.#release());
+    this.#socket.on('end', () => this.#onEnd());
+    this.#socket.on('error', (error) => (this.#error ??= error));
+    this.closed = new Promise((resolve) => this.#socket.on('close', () => (this.#onClose(), resolve())));
+  }
+
+  /** Connects and sends the handshake. @throws ERR_CONNECT_FAILED, ERR_CONNECT_TIMEOUT */
+  open(): Promise<void> {
+    const { host, port, subject } = this.home;
+    const { connectTimeoutMs: timeoutMs } = this.settings;
+    return new Promise((resolve, reject) => {
+      this.#timer = setTimeout(() => {
+        reject(new DynamoTracingError('ERR_CONNECT_TIMEOUT', `the caller's response plane ${host}:${port} was not reached within ${timeoutMs} ms`, { timeoutMs }));
+        this.#socket.destroy();
+      }, timeoutMs);
+      this.#socket.once('close', () => reject(new DynamoTracingError('ERR_CONNECT_FAILED', `the caller's response plane ${host}:${port} cannot be reached`, { cause: this.#error })));
+      onceConnected(this.#socket, () => {
+        clearTimeout(this.#timer);
+        this.#state = 'open';
+        this.#writer.write(encodeTwoPart(encodeHandshake({ subject, streamType: 'response' }), undefined, { coalesceBelow: COALESCE_BELOW }));
+        resolve();
+      });
+    });
+  }
+
+  /** Says whether there will be a response. */
+  prologue(prologue: Prologue = {}): void {
+    if (this.#state === 'open') this.#writer.write(encodeTwoPart(encodePrologue(prologue), undefined, { coalesceBelow: COALESCE_BELOW }));
+  }
+
+  /**
+   * Writes a data frame. Gives a promise when the caller is slower than that: wait for it before the next item.
+   * @throws ERR_FRAME_TOO_LARGE
+   */
+  send(data: Uint8Array): Promise<void> | undefined {
+    if (this.#state !== 'open') return undefined;
+    this.#writer.write(encodeTwoPart(undefined, data, { maxSize: this.settings.maxMessageSize, coalesceBelow: COALESCE_BELOW }));
+    if (!this.#socket.writableNeedDrain || this.#socket.writableLength < HIGH_WATER) return undefined;
+    return new Promise((resolve) => (this.#onDrain = resolve));
+  }
+
+  /** Nothing follows: sends the sentinel if asked to and waits for the caller to close, for a bounded time. */
+  finish(sentinel: boolean): void {
+    if (this.#state !== 'open') return this.destroy();
+    this.#state = 'finishing';
+    if (sentinel) this.#writer.write(SENTINEL);
+    this.#timer = setTimeout(() => this.#socket.destroy(), this.settings.finTimeoutMs);
+    if (this.#socket.readableEnded) this.#socket.end();
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  #onData(chunk: Buffer): void {
+    this.#frames.push(chunk);
+    for (let frame = this.#frames.next(); frame !== undefined; frame = this.#frames.next()) {
+      const control = frame.kind === 'refused' ? undefined : controlOf(frame);
+      if (control === 'stop') this.#onStop();
+      // A sentinel, data or anything unreadable from the caller breaks the protocol: Dynamo takes it for a kill too.
+      else return this.#onKill('kill');
+    }
+  }
+
+  #onStop(): void {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    this.events.onStop();
+  }
+
+  /** The caller has sent everything. Before our last frame that means it is gone, unless it asked to stop. */
+  #onEnd(): void {
+    if (this.#state === 'finishing') this.#socket.end();
+    else if (!this.#stopped) this.#onKill('lost');
+  }
+
+  #onKill(reason: 'kill' | 'lost'): void {
+    if (this.#state === 'closed') return;
+    const wasOpen = this.#state === 'open';
+    this.#state = 'closed';
+    this.#socket.destroy();
+    this.#release();
+    if (wasOpen) this.events.onKill(reason);
+  }
+
+  #onClose(): void {
+    clearTimeout(this.#timer);
+    this.#onKill('lost');
+  }
+
+  #release(): void {
+    const resume = this.#onDrain;
+    this.#onDrain = undefined;
+    resume?.();
+  }
+}
+
+function controlOf(frame: TwoPartFrame): string | undefined {
+  if (frame.kind !== 'header-only') return undefined;
+  try {
+    return decodeStreamControl(frame.header);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,77 @@
+import { ROOT_CONTEXT, trace, type Context } from '@opentelemetry/api';
+import { monotonicMs } from '../../internal/index.js';
+import { RECORD_TARGETS, type Log } from '../../logging/index.js';
+import type { RequestHeaders } from '../../protocol/index.js';
+import { SPANS, startSpan, type SpanSettings, type TracedSpan } from '../../spans/index.js';
+import { extractTrace, isUsableXRequestId, newRequestId, remoteSpanContext } from '../../trace-context/index.js';
+import type { EndpointEntry } from './endpoint-entry.js';
+
+export interface RecordSettings {
+  readonly logger: Log;
+  readonly attributes: SpanSettings;
+  readonly lifecycleLevel: 'info' | 'debug';
+}
+
+/** How a request ended for the worker. */
+export interface RequestOutcome {
+  readonly status: 'success' | 'error' | 'cancelled';
+  /** '' when all is well. */
+  readonly errorType: '' | 'cancelled' | 'internal' | 'validation' | 'unavailable';
+  readonly detail?: string;
+  /** How the caller cancelled. */
+  readonly signal?: string | undefined;
+  /** `error.type` of the span, when it failed. */
+  readonly spanError?: string;
+}
+
+/** The `handle_payload` span of one request and its two records: begun together, completed exactly once. */
+export class RequestRecord {
+  readonly requestId: string;
+  readonly xRequestId: string | undefined;
+  readonly span: TracedSpan;
+  readonly #startedAt = monotonicMs();
+  #completed = false;
+
+  constructor(
+    headers: RequestHeaders,
+    controlId: string | undefined,
+    private readonly entry: EndpointEntry,
+    private readonly settings: RecordSettings,
+  ) {
+    this.requestId = requestIdOf(headers, controlId);
+    this.xRequestId = usable(headers['x-request-id']);
+    const fields = { request_id: this.requestId, x_request_id: this.xRequestId, tracestate: headers['tracestate'], ...entry.fields };
+    this.span = startSpan(SPANS.handlePayload, { settings: settings.attributes, parent: parentOf(headers), fields, identity: { requestId: this.requestId, xRequestId: this.xRequestId }, logFields: entry.fields });
+    this.#emit(settings.lifecycleLevel, 'request received', entry.fields);
+  }
+
+  complete(outcome: RequestOutcome): void {
+    if (this.#completed) return;
+    this.#completed = true;
+    const { status, errorType, detail, signal, spanError } = outcome;
+    const elapsedMs = Math.trunc(monotonicMs() - this.#startedAt);
+    const failure = errorType === '' ? {} : { error_type: errorType, error_detail: detail };
+    this.#emit(status === 'error' ? 'error' : this.settings.lifecycleLevel, 'request completed', { ...this.entry.fields, status, ...failure, elapsed_ms: elapsedMs });
+    if (signal !== undefined) this.span.setRaw({ 'cancellation.signal': signal });
+    if (status === 'error') this.span.fail(spanError ?? errorType, detail);
+    this.span.end();
+  }
+
+  #emit(level: 'info' | 'debug' | 'error', message: string, fields: Readonly<Record<string, unknown>>): void {
+    this.settings.logger.emit(level, RECORD_TARGETS.worker, message, fields, { display: true, context: this.span.context, scope: this.span.scope });
+  }
+}
+
+function parentOf(headers: RequestHeaders): Context {
+  const extracted = extractTrace({ get: (name) => headers[name], keys: () => Object.keys(headers) });
+  return extracted === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, remoteSpanContext(extracted));
+}
+
+/** The caller's id as it stands, Dynamo's workers check nothing; but bounded, and of characters that a log can hold. */
+function requestIdOf(headers: RequestHeaders, controlId: string | undefined): string {
+  return usable(headers['request-id']) ?? usable(headers['x-dynamo-request-id']) ?? usable(controlId) ?? newRequestId();
+}
+
+function usable(id: string | undefined): string | undefined {
+  return id !== undefined && isUsableXRequestId(id) ? id : undefined;
+}

@@ -1,0 +1,131 @@
+import type { Duplex } from 'node:stream';
+import { DynamoTracingError } from '../../errors/index.js';
+import { invalidOption } from '../../internal/index.js';
+import { ACK_INVALID_PATH, ACK_POOL_CLOSED, formatWorkerAddress, MAX_FIELD_SIZE, unknownEndpointAck, type RequestFrame } from '../../protocol/index.js';
+import type { EndpointName } from '../discovery/index.js';
+import { readServerOptions, type RequestPlaneServerOptions, type ServerSettings } from '../settings.js';
+import type { EndpointHandler, EndpointOptions, NetworkListener, NetworkTarget, ServedEndpoint } from '../types.js';
+import { makeEndpoint, randomInstanceId, type EndpointEntry } from './endpoint-entry.js';
+import { PayloadHandler } from './payload-handler.js';
+import { ServerConnection, type Admission } from './server-connection.js';
+
+/**
+ * Serves endpoints over Dynamo's TCP request plane: any number on one port, with bounded concurrency, and the worker's side
+ * of the response plane.
+ *
+ * @example
+ * const server = new RequestPlaneServer();
+ * await server.listen();
+ * const endpoint = server.endpoint('dynamo.backend.generate', async function* (request, context) {
+ *   for (const token of ['a', 'b']) if (!context.stopped) yield { token };
+ * });
+ * console.log(endpoint.address);
+ */
+export class RequestPlaneServer {
+  /** The id of this worker: that of every endpoint unless its options say otherwise. */
+  readonly instanceId: bigint;
+  /** The requests of this worker; another request plane may bring some too. */
+  readonly payloads: PayloadHandler;
+  readonly #settings: ServerSettings;
+  readonly #endpoints = new Map<string, EndpointEntry>();
+  readonly #connections = new Set<ServerConnection>();
+  #listening: Promise<NetworkListener> | undefined;
+  #bound: NetworkListener | undefined;
+  #closing: Promise<void> | undefined;
+
+  /** @throws ERR_OPTION_INVALID, ERR_ENV_INVALID */
+  constructor(options?: RequestPlaneServerOptions) {
+    this.#settings = readServerOptions(options);
+    this.instanceId = this.#settings.instanceId ?? randomInstanceId();
+    this.payloads = new PayloadHandler(this.#settings);
+  }
+
+  /** Opens the port. Later calls give the same. @throws what the system says, e.g. EADDRINUSE; ERR_CLIENT_CLOSED */
+  async listen(): Promise<NetworkTarget> {
+    if (this.#closing !== undefined) throw serverClosed('the server is closed');
+    const { network, host, port } = this.#settings;
+    this.#listening ??= network.listen(host, port, (socket) => this.#onConnection(socket));
+    try {
+      this.#bound = await this.#listening;
+    } catch (error) {
+      this.#listening = undefined;
+      throw error;
+    }
+    return { host: this.#bound.host, port: this.#bound.port };
+  }
+
+  /**
+   * Serves an endpoint, from now on. `name` is `namespace.component.endpoint`.
+   * @throws ERR_OPTION_INVALID, also for a path that is taken
+   */
+  endpoint<Request = unknown, Item = unknown>(name: string | EndpointName, handler: EndpointHandler<Request, Item>, options: EndpointOptions = {}): ServedEndpoint {
+    const wanted = makeEndpoint(name, handler as EndpointHandler, options.instanceId ?? this.instanceId);
+    const entry = options.path === undefined && options.instanceId === undefined && this.#endpoints.has(pathOf(wanted)) ? makeEndpoint(name, handler as EndpointHandler, randomInstanceId()) : wanted;
+    const path = options.path ?? pathOf(entry);
+    if (this.#endpoints.has(path)) throw invalidOption('endpoint.path', 'a path that is not served yet', path);
+    if (path === '' || Buffer.byteLength(path) > MAX_FIELD_SIZE) throw invalidOption('endpoint.path', `1 to ${MAX_FIELD_SIZE} bytes`, path);
+    this.#endpoints.set(path, entry);
+    return this.#served(entry, path);
+  }
+
+  /**
+   * Accepts no more connections and answers further requests as unavailable, lets requests in flight go on for `graceMs` and
+   * kills those that are left, then closes every socket. Default: the server's `graceMs`. Later calls give the same promise.
+   */
+  close({ graceMs = this.#settings.graceMs }: { readonly graceMs?: number } = {}): Promise<void> {
+    return (this.#closing ??= this.#close(graceMs));
+  }
+
+  async #close(graceMs: number): Promise<void> {
+    const listener = await this.#listening?.catch(() => undefined);
+    const closed = listener?.close();
+    await this.payloads.drain(graceMs);
+    for (const connection of this.#connections) connection.destroy();
+    await closed;
+  }
+
+  #served(entry: EndpointEntry, path: string): ServedEndpoint {
+    const address = (): string => this.#addressOf(path);
+    const remove = (): void => {
+      if (this.#endpoints.get(path) === entry) this.#endpoints.delete(path);
+    };
+    const { namespace, component, endpoint, instanceId } = entry;
+    return {
+      namespace, component, endpoint, instanceId, path, remove,
+      get address() { return address(); },
+      get inFlight() { return entry.inFlight; },
+    };
+  }
+
+  #addressOf(path: string): string {
+    if (this.#bound === undefined) throw serverClosed('the server does not listen yet: an address needs a port');
+    return `tcp://${formatWorkerAddress({ host: this.#settings.advertiseHost ?? this.#bound.host, port: this.#bound.port, endpointPath: path })}`;
+  }
+
+  #onConnection(socket: Duplex): void {
+    socket.on('error', () => undefined);
+    if (this.#connections.size >= this.#settings.maxConnections) return void socket.destroy();
+    const connection = new ServerConnection(socket, (frame) => this.#admit(frame), this.#settings);
+    this.#connections.add(connection);
+    socket.once('close', () => this.#connections.delete(connection));
+  }
+
+  #admit(frame: RequestFrame): Admission {
+    const { endpointPath, headers, payload } = frame;
+    if (endpointPath === undefined) return { ack: ACK_INVALID_PATH };
+    const entry = this.#endpoints.get(endpointPath);
+    // The newer wording of the two: older callers understand its prefix, whereas the older wording leaves them waiting for ever.
+    if (entry === undefined) return { ack: unknownEndpointAck(endpointPath) };
+    if (frame.headersMalformed) this.payloads.warnMalformedHeaders(entry);
+    const ack = this.payloads.accept(headers, payload, entry);
+    return { ack, close: ack === ACK_POOL_CLOSED };
+  }
+}
+
+function pathOf({ instanceId, endpoint }: EndpointEntry): string {
+  return `${instanceId.toString(16)}/${endpoint}`;
+}
+
+function serverClosed(message: string): DynamoTracingError {
+  return new DynamoTracingError('ERR_CLIENT_CLOSED', message);
+}

@@ -1,0 +1,205 @@
+import { enumOption, envInteger, numberOption, optionalOption, readOptions, stringOption, TargetFilter, type Environment, type OptionReader, type OptionsOf } from '../internal/index.js';
+import { readLogger, type LoggerOption } from '../logging/index.js';
+import { DEFAULT_MAX_MESSAGE_SIZE } from '../protocol/index.js';
+import { ATTRIBUTE_SETS, defaultSpanSettings, type AttributeSet, type SpanSettings } from '../spans/index.js';
+import { localIp, resolveHost } from './local-ip.js';
+import { isIpAddress, tcpNetwork } from './network.js';
+import type { Network } from './types.js';
+
+/** What every part of the transport takes. */
+export interface CommonOptions {
+  /** Where connections come from. Default {@link tcpNetwork}: real sockets, TLS by the DYN_TCP_TLS_* variables. */
+  readonly network?: Network | undefined;
+  /** Where records go: pino, Fastify's logger, `console`, or false. Default: standard error, by DYN_LOG and DYN_LOGGING_*. */
+  readonly logger?: LoggerOption | undefined;
+  /** Names of span attributes: Dynamo's, OpenTelemetry's semantic conventions, or both. Default 'both'. */
+  readonly attributes?: AttributeSet | undefined;
+  /** Limit on a whole frame in bytes, both ways. Default DYN_TCP_MAX_MESSAGE_SIZE, else 33554432 (32 MiB). */
+  readonly maxMessageSize?: number | undefined;
+  /** Longest time to open a connection in milliseconds. Default DYN_TCP_CONNECT_TIMEOUT (seconds), else 5000. */
+  readonly connectTimeoutMs?: number | undefined;
+  /** Variables that the defaults are read from. Default process.env. */
+  readonly env?: Environment | undefined;
+}
+
+/** Options of everything that makes streamed calls, over TCP or NATS. */
+export interface CallOptions extends CommonOptions {
+  /**
+   * Address that workers dial home to, bound and told to them. Default DYN_TCP_RESPONSE_STREAM_HOST (an IP address or the name
+   * of an interface), else the first address of this machine that is not loopback.
+   */
+  readonly responseHost?: string | undefined;
+  /** Port that workers dial home to. Default DYN_TCP_RESPONSE_STREAM_PORT, else 0: the system chooses. */
+  readonly responsePort?: number | undefined;
+  /** Longest time from a dialled socket to its handshake, in milliseconds. Default 10000, as in Dynamo. */
+  readonly handshakeTimeoutMs?: number | undefined;
+  /**
+   * Longest time from a worker's acknowledgement to its prologue, in milliseconds; 0 waits for ever, as Dynamo does. Default
+   * 30000: a request may stand in the worker's queue, whereas a worker that has died never answers.
+   */
+  readonly prologueTimeoutMs?: number | undefined;
+  /** Longest wait for the next item, in milliseconds; 0 waits for ever. Default DYN_HTTP_BACKEND_STREAM_TIMEOUT_SECS, else 0. */
+  readonly inactivityTimeoutMs?: number | undefined;
+}
+
+/** Options of a {@link RequestPlaneClient}. */
+export interface RequestPlaneClientOptions extends CallOptions {
+  /** Longest time from a call to its acknowledgement, in milliseconds. Default DYN_TCP_REQUEST_TIMEOUT (seconds), else 5000. */
+  readonly requestTimeoutMs?: number | undefined;
+  /** Connections per host. Default DYN_TCP_POOL_SIZE, else 100. */
+  readonly poolSize?: number | undefined;
+  /** Unacknowledged requests per connection. Default DYN_TCP_CHANNEL_BUFFER, else 1024. */
+  readonly channelBuffer?: number | undefined;
+  /** Connections being opened at one time, over all hosts. Default DYN_TCP_GLOBAL_CONNECT_LIMIT, else 64. */
+  readonly connectLimit?: number | undefined;
+  /** Requests per host that wait for a connection with room; more fail with ERR_TOO_MANY_IN_FLIGHT. Default 10000. */
+  readonly maxWaiting?: number | undefined;
+  /** A host unused for so many milliseconds loses its connections. Default DYN_TCP_HOST_IDLE_TTL_SECS (seconds), else 300000. */
+  readonly hostIdleMs?: number | undefined;
+}
+
+/** Options of everything that serves requests, over TCP or NATS. */
+export interface WorkerOptions extends CommonOptions {
+  /** Id of this worker, under 2^64. Default: random. */
+  readonly instanceId?: bigint | undefined;
+  /** Requests handled at one time. Default DYN_TCP_WORKER_POOL_SIZE, else 10000. */
+  readonly workerPoolSize?: number | undefined;
+  /** Requests that wait for their turn; more are refused as overload. Default DYN_TCP_WORK_QUEUE_SIZE, else 40000. */
+  readonly workQueueSize?: number | undefined;
+  /** Longest wait for the caller's FIN after the last frame, in milliseconds. Default 10000, as in Dynamo. */
+  readonly finTimeoutMs?: number | undefined;
+  /** How long `close()` lets requests in flight go on, in milliseconds. Default DYN_RUNTIME_GRACEFUL_SHUTDOWN_TIMEOUT_SECS, else 900000. */
+  readonly graceMs?: number | undefined;
+  /** Level of the two routine records of each request. Default 'info'. */
+  readonly lifecycleLevel?: 'info' | 'debug' | undefined;
+}
+
+/** Options of a {@link RequestPlaneServer}. */
+export interface RequestPlaneServerOptions extends WorkerOptions {
+  /** Address to bind and to tell others. Default DYN_TCP_RPC_HOST, else the first address of this machine that is not loopback. */
+  readonly host?: string | undefined;
+  /** Default DYN_TCP_RPC_PORT, else 0: the system chooses. */
+  readonly port?: number | undefined;
+  /** Address to tell others when it is not `host`, e.g. behind address translation. */
+  readonly advertiseHost?: string | undefined;
+  /** Connections at one time; further ones are closed. Default 10000. */
+  readonly maxConnections?: number | undefined;
+  /** A connection that sends nothing for so many milliseconds is closed; 0 never. Default 600000: twice the client's idle time. */
+  readonly idleTimeoutMs?: number | undefined;
+  /** Longest time from the first to the last byte of a frame, in milliseconds; 0 for ever. Default 30000. */
+  readonly frameTimeoutMs?: number | undefined;
+}
+
+const MAX_U64 = 2n ** 64n - 1n;
+const PORT = { max: 65_535 };
+const ONE = { min: 1 };
+
+function seconds(env: Environment, variable: string, fallback: number, range = ONE): number {
+  return envInteger(env, variable, fallback, { ...range, max: 2_000_000 }) * 1000;
+}
+
+function networkOption(env: Environment): OptionReader<Network> {
+  const read = optionalOption<Network>('a Network', (value) => typeof value === 'object' && value !== null && 'connect' in value && 'listen' in value);
+  return (value, path) => read(value, path) ?? tcpNetwork({ env });
+}
+
+function attributesOption(env: Environment): OptionReader<SpanSettings> {
+  const read = enumOption(ATTRIBUTE_SETS, 'both');
+  return (value, path) => {
+    const attributes = read(value, path);
+    return env === process.env && attributes === 'both' ? defaultSpanSettings() : { filter: TargetFilter.fromEnv(env), attributes };
+  };
+}
+
+function hostOption(env: Environment, variable: string): OptionReader<string> {
+  const read = stringOption('');
+  return (value, path) => {
+    const given = read(value, path);
+    if (given !== '') return given;
+    const name = env[variable] ?? '';
+    return name === '' ? localIp() : resolveHost(name, variable);
+  };
+}
+
+function commonSpec(env: Environment) {
+  return {
+    network: networkOption(env),
+    logger: readLogger,
+    attributes: attributesOption(env),
+    maxMessageSize: numberOption(envInteger(env, 'DYN_TCP_MAX_MESSAGE_SIZE', DEFAULT_MAX_MESSAGE_SIZE, ONE), ONE),
+    connectTimeoutMs: numberOption(seconds(env, 'DYN_TCP_CONNECT_TIMEOUT', 5), ONE),
+    env: optionalOption<Environment>('an object', (value) => typeof value === 'object' && value !== null),
+  };
+}
+
+function callSpec(env: Environment) {
+  return {
+    ...commonSpec(env),
+    responseHost: hostOption(env, 'DYN_TCP_RESPONSE_STREAM_HOST'),
+    responsePort: numberOption(envInteger(env, 'DYN_TCP_RESPONSE_STREAM_PORT', 0, PORT), PORT),
+    handshakeTimeoutMs: numberOption(10_000, ONE),
+    prologueTimeoutMs: numberOption(30_000),
+    inactivityTimeoutMs: numberOption(seconds(env, 'DYN_HTTP_BACKEND_STREAM_TIMEOUT_SECS', 0, { min: 0 })),
+  };
+}
+
+function clientSpec(env: Environment) {
+  return {
+    ...callSpec(env),
+    requestTimeoutMs: numberOption(seconds(env, 'DYN_TCP_REQUEST_TIMEOUT', 5), ONE),
+    poolSize: numberOption(envInteger(env, 'DYN_TCP_POOL_SIZE', 100, ONE), ONE),
+    channelBuffer: numberOption(envInteger(env, 'DYN_TCP_CHANNEL_BUFFER', 1024, ONE), ONE),
+    connectLimit: numberOption(envInteger(env, 'DYN_TCP_GLOBAL_CONNECT_LIMIT', 64, ONE), ONE),
+    maxWaiting: numberOption(10_000),
+    hostIdleMs: numberOption(seconds(env, 'DYN_TCP_HOST_IDLE_TTL_SECS', 300), ONE),
+  };
+}
+
+function workerSpec(env: Environment) {
+  return {
+    ...commonSpec(env),
+    instanceId: optionalOption<bigint>('a BigInt from 0 to 2^64 - 1', (value) => typeof value === 'bigint' && value >= 0n && value <= MAX_U64),
+    workerPoolSize: numberOption(envInteger(env, 'DYN_TCP_WORKER_POOL_SIZE', 10_000, ONE), ONE),
+    workQueueSize: numberOption(envInteger(env, 'DYN_TCP_WORK_QUEUE_SIZE', 40_000)),
+    finTimeoutMs: numberOption(10_000, ONE),
+    graceMs: numberOption(seconds(env, 'DYN_RUNTIME_GRACEFUL_SHUTDOWN_TIMEOUT_SECS', 900, { min: 0 })),
+    lifecycleLevel: enumOption(['info', 'debug'], 'info'),
+  };
+}
+
+function serverSpec(env: Environment) {
+  return {
+    ...workerSpec(env),
+    host: hostOption(env, 'DYN_TCP_RPC_HOST'),
+    port: numberOption(envInteger(env, 'DYN_TCP_RPC_PORT', 0, PORT), PORT),
+    advertiseHost: optionalOption<string>('an IP address', (value) => typeof value === 'string' && isIpAddress(value)),
+    maxConnections: numberOption(10_000, ONE),
+    idleTimeoutMs: numberOption(600_000),
+    frameTimeoutMs: numberOption(30_000),
+  };
+}
+
+export type CallSettings = OptionsOf<ReturnType<typeof callSpec>>;
+export type ClientSettings = OptionsOf<ReturnType<typeof clientSpec>>;
+export type WorkerSettings = OptionsOf<ReturnType<typeof workerSpec>>;
+export type ServerSettings = OptionsOf<ReturnType<typeof serverSpec>>;
+
+/** Settings of a caller's response plane. @throws ERR_OPTION_INVALID, ERR_ENV_INVALID */
+export function readCallOptions(owner: string, options: CallOptions = {}): CallSettings {
+  return readOptions(owner, callSpec(options.env ?? process.env), options);
+}
+
+/** @throws ERR_OPTION_INVALID, ERR_ENV_INVALID */
+export function readClientOptions(options: RequestPlaneClientOptions = {}): ClientSettings {
+  return readOptions('requestPlaneClient', clientSpec(options.env ?? process.env), options);
+}
+
+/** Settings of a worker behind any request plane. @throws ERR_OPTION_INVALID, ERR_ENV_INVALID */
+export function readWorkerOptions(owner: string, options: WorkerOptions = {}): WorkerSettings {
+  return readOptions(owner, workerSpec(options.env ?? process.env), options);
+}
+
+/** @throws ERR_OPTION_INVALID, ERR_ENV_INVALID */
+export function readServerOptions(options: RequestPlaneServerOptions = {}): ServerSettings {
+  return readOptions('requestPlaneServer', serverSpec(options.env ?? process.env), options);
+}

@@ -1,0 +1,217 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { encodeControlMessage, encodeTwoPart, type RequestContext, type StreamEnd } from 'dynamo-tracing/transport';
+import { RecordTap } from '../support/records';
+import { until } from '../support/until';
+import { ACCEPT, afterTest, cleanUp, collect, dialHome, failure, FINAL, FrameTap, itemFrame, listen, makeClient, PROLOGUE, rawWorker, serve } from './support';
+
+afterEach(cleanUp);
+
+/** An envelope of a request whose caller listens on this port. */
+function envelopeFor(port: number): Uint8Array[] {
+  const connectionInfo = { host: '127.0.0.1', port, subject: 's', context: 'r', streamType: 'response' as const };
+  return encodeTwoPart(encodeControlMessage({ id: 'r', requestType: 'single_in', responseType: 'many_out', payloadCodec: 'json', metadata: {}, connectionInfo }), Buffer.from('1'));
+}
+
+/** A worker that yields numbers until it is stopped or killed, one for each turn of the event loop. */
+async function endless(): Promise<{ address: string; contexts: RequestContext[]; ends: string[] }> {
+  const contexts: RequestContext[] = [];
+  const ends: string[] = [];
+  const worker = await serve(async function* (_request, context) {
+    contexts.push(context);
+    try {
+      for (let i = 0; !context.stopped; i += 1) {
+        yield i;
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      yield 'last words';
+      ends.push('returned');
+    } finally {
+      ends.push(`${context.stopped ? 'stopped' : ''} ${context.killed ? 'killed' : ''} ${context.signal.aborted ? 'aborted' : ''}`);
+    }
+  });
+  return { address: worker.address, contexts, ends };
+}
+
+describe('the caller', () => {
+  it('leaves the loop: the worker is killed', async () => {
+    const worker = await endless();
+    const stream = await makeClient().openStream<number>(worker.address, 1);
+    for await (const item of stream) if (item === 3) break;
+    await expect(stream.ended).resolves.toEqual({ outcome: 'cancelled', signal: 'stream_drop' });
+    await until('the handler ended', () => worker.ends.includes('stopped killed aborted'));
+  });
+
+  it('aborts: a waiting next() throws ERR_CANCELLED and the worker is killed', async () => {
+    let context: RequestContext | undefined;
+    const worker = await serve(async function* (_request, given) {
+      context = given;
+      yield 1;
+      await new Promise((resolve) => given.signal.addEventListener('abort', resolve));
+    });
+    const abort = new AbortController();
+    const stream = await makeClient().openStream(worker.address, 1, { signal: abort.signal });
+    await stream.next();
+    const waiting = failure(stream.next());
+    abort.abort(new Error('changed my mind'));
+    expect(await waiting).toMatchObject({ code: 'ERR_CANCELLED', cause: { message: 'changed my mind' } });
+    await expect(stream.next()).resolves.toMatchObject({ done: true });
+    await expect(stream.ended).resolves.toEqual({ outcome: 'cancelled', signal: 'kill' });
+    await until('the handler was told', () => context?.killed === true);
+    await until('nothing in flight', () => worker.inFlight === 0);
+  });
+
+  it('aborts before the prologue: the worker is told as soon as it calls', async () => {
+    const homes: FrameTap[] = [];
+    const abort = new AbortController();
+    const worker = await rawWorker((_frame, socket, control) => {
+      socket.write(ACCEPT);
+      void dialHome(control).then((home) => homes.push(new FrameTap(home)));
+    });
+    const opening = failure(makeClient().openStream(worker.address, 1, { signal: abort.signal }));
+    await until('a call home', () => homes.length === 1);
+    abort.abort();
+    expect(await opening).toMatchObject({ code: 'ERR_CANCELLED' });
+    const told = await homes[0]!.next();
+    expect([undefined, '"kill"']).toContain(told); // undefined: the abort came before the handshake was read
+  });
+
+  it('aborts before the call: nothing is sent', async () => {
+    const signal = AbortSignal.abort();
+    expect(await failure(makeClient().openStream('127.0.0.1:9/x', 1, { signal }))).toMatchObject({ code: 'ERR_CANCELLED' });
+  });
+
+  it('stops: what the worker still sends is read, and the end is clean', async () => {
+    const worker = await endless();
+    const stream = await makeClient().openStream<number | string>(worker.address, 1);
+    await stream.next();
+    stream.stop();
+    const rest = await collect(stream);
+    expect(rest.at(-1)).toBe('last words');
+    await expect(stream.ended).resolves.toEqual({ outcome: 'cancelled', signal: 'stop' });
+    expect(worker.ends).toEqual(['returned', 'stopped  aborted']);
+  });
+
+  it('stops a worker that then says nothing more, as Dynamo does: the end is clean', async () => {
+    const worker = await rawWorker((_frame, socket, control) => {
+      socket.write(ACCEPT);
+      void dialHome(control).then((home) => {
+        home.write(Buffer.concat([PROLOGUE, itemFrame(1)]));
+        const tap = new FrameTap(home);
+        void tap.next().then((told) => {
+          if (told === '"stop"') void tap.next().then((end) => end === undefined && home.end());
+        });
+      });
+    });
+    const stream = await makeClient().openStream(worker.address, 1);
+    await stream.next();
+    stream.stop();
+    await expect(collect(stream)).resolves.toEqual([]);
+    await expect(stream.ended).resolves.toEqual({ outcome: 'cancelled', signal: 'stop' });
+  });
+
+  it('closes the client: the stream fails and the worker is killed', async () => {
+    const worker = await endless();
+    const client = makeClient();
+    const stream = await client.openStream(worker.address, 1);
+    await stream.next();
+    const rest = failure(collect(stream));
+    await client.close();
+    expect(await rest).toMatchObject({ code: 'ERR_CLIENT_CLOSED' });
+    await until('the handler ended', () => worker.ends.length > 0);
+  });
+
+  it('cancels a request that the worker has finished: nothing breaks', async () => {
+    const worker = await serve(async function* () { yield 1; });
+    const stream = await makeClient().openStream(worker.address, 1);
+    await collect(stream);
+    stream.cancel();
+    stream.stop();
+    await stream.return();
+    await expect(stream.ended).resolves.toEqual({ outcome: 'complete' } satisfies StreamEnd);
+  });
+});
+
+describe('the worker', () => {
+  it.each<[string, (home: FrameTap) => void]>([
+    ['a kill', (home) => home.socket.write(Buffer.concat([Buffer.from('0000000000000006' + '0'.repeat(32), 'hex'), Buffer.from('"kill"')]))],
+    ['a caller that is gone', (home) => home.socket.destroy()],
+    ['a caller that resets', (home) => home.socket.resetAndDestroy()],
+    ['data from the caller', (home) => home.socket.write(itemFrame(1))],
+    ['a frame over the limit from the caller', (home) => home.socket.write(Buffer.alloc(24, 0xff))],
+  ])('takes %s for a kill, with one record', async (_what, act) => {
+    const tap = new RecordTap();
+    afterTest(() => tap.stop());
+    const homes: FrameTap[] = [];
+    const { port } = await listen((socket) => homes.push(new FrameTap(socket)));
+    const worker = await endless();
+    await makeClient().send(worker.address, {}, envelopeFor(port));
+    await until('a call home', () => homes.length === 1);
+    await homes[0]!.next();
+    await homes[0]!.next();
+    await homes[0]!.next();
+    act(homes[0]!);
+    await until('the handler ended', () => worker.ends.length > 0);
+    expect(worker.ends).toEqual(['stopped killed aborted']);
+    expect(await tap.next('request completed')).toMatchObject({ level: 'info', status: 'cancelled', error_type: 'cancelled' });
+    await until('the socket is closed', () => homes[0]!.closed);
+    expect(tap.of('request completed')).toHaveLength(1);
+  });
+
+  it('gives up a caller that cannot be reached, with a record', async () => {
+    const tap = new RecordTap();
+    afterTest(() => tap.stop());
+    const worker = await serve(async function* () { yield 1; });
+    await makeClient().send(worker.address, {}, envelopeFor(1));
+    expect(await tap.next('request completed')).toMatchObject({ level: 'error', status: 'error', error_type: 'unavailable' });
+  });
+});
+
+describe('a slow consumer', () => {
+  it('slows the worker down; what is in between stays bounded', async () => {
+    const item = 'x'.repeat(10_000);
+    let produced = 0;
+    const worker = await serve(async function* () {
+      for (; produced < 20_000; produced += 1) yield item;
+    });
+    const stream = await makeClient().openStream(worker.address, 1);
+    await stream.next();
+    let before = -1;
+    await until('the worker has come to rest', () => {
+      const resting = produced === before;
+      before = produced;
+      return resting && produced > 10;
+    });
+    const rested = produced;
+    // Kernel buffers of both ends and our own: far below the 200 MB that are on offer.
+    expect(rested).toBeLessThan(5000);
+    let read = 1;
+    for await (const got of stream) {
+      expect(got).toHaveLength(10_000);
+      read += 1;
+    }
+    expect(read).toBe(20_000);
+  });
+
+  it('gets items in order across the pause', async () => {
+    const worker = await serve(async function* () { for (let i = 0; i < 5000; i += 1) yield { i, pad: 'p'.repeat(300) }; });
+    let expected = 0;
+    for await (const { i } of makeClient().generate<{ i: number }>(worker.address, 1)) {
+      expect(i).toBe(expected);
+      expected += 1;
+      if (i % 1000 === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    expect(expected).toBe(5000);
+  });
+});
+
+it('the final frame of FINAL is what the worker of this package writes', async () => {
+  const homes: FrameTap[] = [];
+  const { port } = await listen((socket) => homes.push(new FrameTap(socket)));
+  const worker = await serve(async function* () { yield { x: 1 }; });
+  await makeClient().send(worker.address, {}, envelopeFor(port));
+  await until('a call home', () => homes.length === 1);
+  const frames: (string | undefined)[] = [];
+  for (let i = 0; i < 5; i += 1) frames.push(await homes[0]!.next());
+  expect(frames).toEqual(['{"subject":"s","stream_type":"response"}', '{"error":null}', '{"data":{"data":{"x":1}},"complete_final":false}', '{"complete_final":true}', '"sentinel"']);
+  expect(FINAL.subarray(24).toString()).toBe(frames[3]);
+});

@@ -1,3 +1,6 @@
+// The default logger writes what goes wrong only; tests hear every record through onRecord.
+process.env.DYN_LOG ??= 'error';
+
 /** @type {import('jest').Config} */
 module.exports = {
   testEnvironment: 'node',

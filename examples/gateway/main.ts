@@ -1,0 +1,41 @@
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { logger } from 'dynamo-tracing';
+import { createMetrics } from 'dynamo-tracing/metrics';
+import { createApp } from './app.js';
+import { readConfig } from './config.js';
+import { connectWorkers } from './workers.js';
+
+const DRAIN_MS = 10_000;
+
+/** The gateway until SIGTERM or SIGINT: stops accepting, lets requests in flight end, exits 0. */
+async function main(): Promise<void> {
+  const config = readConfig();
+  const fleet = config.upstream === undefined ? await connectWorkers(config) : undefined;
+  const metrics = createMetrics();
+  const app = createApp({
+    model: config.model,
+    tracing: { onReceived: metrics.onReceived, onCompleted: metrics.onCompleted },
+    metrics: metrics.handler,
+    ...(fleet === undefined ? {} : { backend: fleet.backend }),
+    ...(config.upstream === undefined ? {} : { upstream: { url: config.upstream, usage: config.upstreamUsage } }),
+  });
+  const server = app.listen(config.port, config.host);
+  await once(server, 'listening');
+  console.log(`listening on http://${config.host}:${(server.address() as AddressInfo).port}`);
+
+  const signal = await Promise.race(['SIGTERM', 'SIGINT'].map((name) => once(process, name).then(() => name)));
+  logger.info({ signal }, 'draining');
+  const closed = once(server, 'close');
+  server.close();
+  server.closeIdleConnections();
+  const late = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
+  await closed;
+  clearTimeout(late);
+  await fleet?.close();
+}
+
+main().then(() => process.exit(0), (error: unknown) => {
+  console.error(error instanceof Error ? error.message : error);
+  process.exit(1);
+});

@@ -14,12 +14,23 @@ export interface WorkerIds {
   readonly decode?: string | bigint | undefined;
 }
 
+/** An inference request that has been received: what the `request received` record says. */
+export interface ReceivedRequest {
+  readonly requestId: string;
+  readonly model: string;
+  readonly endpoint: string;
+  readonly requestType: 'unary' | 'stream';
+}
+
 /** One ended inference request: what the `request completed` record says, with numbers as numbers. */
 export interface CompletedRequest extends TokenUsage {
   readonly requestId: string;
   readonly xRequestId: string | undefined;
   readonly traceId: string;
+  /** The model that served, by the handler's word; else the one asked for. */
   readonly model: string;
+  /** The model asked for: the `model` of its {@link ReceivedRequest}. */
+  readonly requestedModel: string;
   readonly endpoint: string;
   readonly requestType: 'unary' | 'stream';
   readonly status: CompletionStatus;

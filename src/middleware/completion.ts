@@ -28,6 +28,7 @@ export interface Evidence {
   /** Monotonic milliseconds at its arrival. */
   readonly startedAt: number;
   readonly model: string;
+  readonly requestedModel: string;
   readonly endpoint: string;
   readonly requestType: 'unary' | 'stream';
   readonly httpStatus: number | undefined;
@@ -51,6 +52,7 @@ export function completionOf(evidence: Evidence): CompletedRequest {
     xRequestId: ids.xRequestId,
     traceId: ids.traceId,
     model: evidence.model,
+    requestedModel: evidence.requestedModel,
     endpoint: evidence.endpoint,
     requestType: evidence.requestType,
     status,

@@ -40,9 +40,18 @@ export interface DynamoTracingFastifyOptions extends DynamoTracingOptions {
  * Fastify plugin (4 and 5): the same ids, spans and records as the Express middleware. It is not encapsulated: registered
  * once, it covers the instance it is registered on with everything under it. Handlers find {@link RequestTrace} at
  * `request.trace`. Advised beside it: `disableRequestLogging: true`, since the records say more.
- * @throws ERR_OPTION_INVALID at start-up for options that cannot be used
+ * Options that cannot be used fail the registration with ERR_OPTION_INVALID.
  */
 export function dynamoTracingFastify(fastify: FastifyLike, options: DynamoTracingFastifyOptions, done: Done): void {
+  try {
+    install(fastify, options);
+    done();
+  } catch (error) {
+    done(error as Error); // A plugin that throws ends the process; one that says so fails `ready()`.
+  }
+}
+
+function install(fastify: FastifyLike, options: DynamoTracingFastifyOptions): void {
   const { fastifyRequestId = 'canonical', ...rest } = options;
   const tracing = readTracing('dynamoTracing', rest);
   fastify.decorateRequest('trace', null);
@@ -63,7 +72,6 @@ export function dynamoTracingFastify(fastify: FastifyLike, options: DynamoTracin
     lifecycleOf(reply.raw)?.bodyParsed(request.body);
     next();
   });
-  done();
 }
 
 // What the fastify-plugin package would set: no encapsulation, a name, the versions it works with.

@@ -17,29 +17,37 @@ export interface Identity extends RequestIds {
 const IGNORED: Omit<RequestIds, 'requestId'> = { xRequestId: undefined, invalid: [], droppedXRequestId: false, deprecatedHeader: false };
 
 /** Reads ids and trace context of an inbound request by the trust that `tracing` grants it. */
-export function identify(tracing: Tracing, req: IncomingMessage): Identity {
+export function identify(tracing: Tracing, req: IdentifiedRequest): Identity {
   const trusted = trusts(tracing, req);
-  const carrier = inboundHeaders(req);
-  const ids = requestIdsOf(tracing, req);
+  const headers = new InboundHeaders(req);
+  const ids = req[IDS] ?? resolveIds(headers, trusted);
   const active = activeContext();
   const live = trace.getSpanContext(active);
-  if (live !== undefined && isSpanContextValid(live) && live.isRemote !== true) return { ...ids, parent: active, links: undefined, insideServerSpan: true };
-  const extracted = extractTrace(carrier);
-  if (extracted === undefined) return { ...ids, parent: active, links: undefined, insideServerSpan: false };
+  if (live !== undefined && isSpanContextValid(live) && live.isRemote !== true) return identity(ids, active, true);
+  const extracted = extractTrace(headers);
+  if (extracted === undefined) return identity(ids, active, false);
   const remote = remoteSpanContext(extracted);
-  if (!trusted) return { ...ids, parent: active === ROOT_CONTEXT ? active : trace.deleteSpan(active), links: [{ context: remote }], insideServerSpan: false };
-  return { ...ids, parent: trace.setSpanContext(active, remote), links: undefined, insideServerSpan: false };
+  if (!trusted) return identity(ids, active === ROOT_CONTEXT ? active : trace.deleteSpan(active), false, [{ context: remote }]);
+  return identity(ids, trace.setSpanContext(active, remote), false);
+}
+
+/** Field by field: spreading the ids costs a microsecond of every request (bench: http-cost). */
+function identity(ids: RequestIds, parent: Context, insideServerSpan: boolean, links?: Link[]): Identity {
+  const { requestId, xRequestId, invalid, droppedXRequestId, deprecatedHeader } = ids;
+  return { requestId, xRequestId, invalid, droppedXRequestId, deprecatedHeader, parent, links, insideServerSpan };
 }
 
 const IDS = Symbol.for('dynamo-tracing.request-ids.v1');
 
-/** The ids of a request, decided at the first call: a framework may ask for the id before the request's lifecycle begins. */
-export function requestIdsOf(tracing: Tracing, req: IncomingMessage & { [IDS]?: RequestIds }): RequestIds {
-  if (req[IDS] !== undefined) return req[IDS];
-  const carrier = inboundHeaders(req);
-  const ids = trusts(tracing, req) ? resolveRequestIds((name) => carrier.get(name)) : { ...IGNORED, requestId: newRequestId() };
-  req[IDS] = ids;
-  return ids;
+type IdentifiedRequest = IncomingMessage & { [IDS]?: RequestIds };
+
+/** The ids of a request for a framework that asks before the request's lifecycle begins; kept for that. */
+export function requestIdsOf(tracing: Tracing, req: IdentifiedRequest): RequestIds {
+  return (req[IDS] ??= resolveIds(new InboundHeaders(req), trusts(tracing, req)));
+}
+
+function resolveIds(headers: InboundHeaders, trusted: boolean): RequestIds {
+  return trusted ? resolveRequestIds((name) => headers.get(name)) : { ...IGNORED, requestId: newRequestId() };
 }
 
 function trusts(tracing: Tracing, req: IncomingMessage): boolean {
@@ -47,15 +55,18 @@ function trusts(tracing: Tracing, req: IncomingMessage): boolean {
 }
 
 /** Node joins repeated headers with a comma; where one is possible the values as they came decide. */
-function inboundHeaders(req: IncomingMessage): CarrierReader {
-  return {
-    get: (name) => {
-      const value = req.headers[name];
-      if (typeof value !== 'string' || name === 'tracestate' || !value.includes(',')) return value;
-      return (req as { headersDistinct?: NodeJS.Dict<string[]> }).headersDistinct?.[name] ?? value;
-    },
-    keys: () => Object.keys(req.headers),
-  };
+class InboundHeaders implements CarrierReader {
+  constructor(private readonly req: IncomingMessage) {}
+
+  get(name: string): string | readonly string[] | undefined {
+    const value = this.req.headers[name];
+    if (typeof value !== 'string' || name === 'tracestate' || !value.includes(',')) return value;
+    return (this.req as { headersDistinct?: NodeJS.Dict<string[]> }).headersDistinct?.[name] ?? value;
+  }
+
+  keys(): string[] {
+    return Object.keys(this.req.headers);
+  }
 }
 
 const deprecation = new RateLimit(1000);
@@ -63,7 +74,8 @@ const MAX_SHOWN = 64;
 
 /** Warns about the deprecated header (once a second for the process) and about what was wrong with the ids. */
 export function warnAboutIds(log: Log, identity: Identity, ctx: Context): void {
-  if (identity.deprecatedHeader) {
+  const deprecated = 'x-dynamo-request-id';
+  if (identity.deprecatedHeader && !identity.invalid.some(({ header }) => header === deprecated)) {
     const suppressed = deprecation.take();
     if (suppressed !== undefined) {
       log.emit('warn', RECORD_TARGETS.request, 'header x-dynamo-request-id is deprecated, send request-id instead', suppressed > 0 ? { suppressed } : {}, { context: ctx });

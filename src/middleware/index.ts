@@ -1,4 +1,4 @@
-export type { CompletedRequest, CompletionStatus, TokenUsage, WorkerIds } from './completed.js';
+export type { CompletedRequest, CompletionStatus, ReceivedRequest, TokenUsage, WorkerIds } from './completed.js';
 export { classifyError, errorDetail, type ErrorType } from './classify.js';
 export { DIALECTS, type DialectName } from './dialects/index.js';
 export { errorBody, streamErrorEvent } from './error-body.js';

@@ -52,7 +52,7 @@ export class RequestLifecycle implements RequestTrace {
     this.#span = this.#startSpan(tracing.includeQuery ? url : pathOf(url));
     if (this.isInference) {
       this.#observer = tracing.observeResponses ? new ResponseObserver(DIALECTS[routeClass.dialect]) : undefined;
-      this.#bodyWatch = new BodyWatch(req, (facts) => this.bodyKnown(facts));
+      this.#bodyWatch = new BodyWatch(req, this);
     }
     warnAboutIds(tracing.log, this.identity, this.#span.context);
   }
@@ -136,7 +136,15 @@ export class RequestLifecycle implements RequestTrace {
     if (!this.isInference || this.#received) return;
     this.#body = facts;
     this.#received = true;
-    this.#emit(this.tracing.routineLevel, 'request received', { model: this.#modelName(), endpoint: this.routeClass.endpoint, request_type: this.#requestType() });
+    this.#bodyWatch?.drop();
+    const received = { requestId: this.requestId, model: this.#requestedModel(), endpoint: this.routeClass.endpoint, requestType: this.#requestType() };
+    this.#emit(this.tracing.routineLevel, 'request received', { model: received.model, endpoint: received.endpoint, request_type: received.requestType });
+    if (this.tracing.onReceived !== undefined) guarded('onReceived', () => this.tracing.onReceived?.(received), undefined);
+  }
+
+  /** The response begins or has ended: what has arrived of the body must do. */
+  #bodyAtLatest(): void {
+    if (!this.#received) this.bodyKnown(this.#bodyWatch?.fromBytes());
   }
 
   /** A parsed body, from a framework that shows it. */
@@ -150,7 +158,7 @@ export class RequestLifecycle implements RequestTrace {
     if (this.#headSent) return;
     this.#headSent = true;
     this.#status = res.statusCode;
-    this.bodyKnown(this.#bodyWatch?.fromBytes());
+    this.#bodyAtLatest();
     const failed = res.statusCode >= 400;
     const level = failed ? 'error' : this.isInference ? 'info' : 'debug';
     this.#emit(level, 'http response sent', { status: res.statusCode, latency_ms: this.#elapsed() });
@@ -188,12 +196,13 @@ export class RequestLifecycle implements RequestTrace {
   }
 
   #complete(ending: Ending): void {
-    this.bodyKnown(this.#bodyWatch?.fromBytes());
+    this.#bodyAtLatest();
     this.#observer?.end(monotonicMs());
     const completed = completionOf({
       ids: this,
       startedAt: this.#startedAt,
-      model: this.#modelName(),
+      model: this.#model ?? this.#requestedModel(),
+      requestedModel: this.#requestedModel(),
       endpoint: this.routeClass.endpoint,
       requestType: this.#requestType(),
       httpStatus: this.#status,
@@ -222,8 +231,8 @@ export class RequestLifecycle implements RequestTrace {
     this.#span.end();
   }
 
-  #modelName(): string {
-    return this.#model ?? this.#body?.model ?? UNKNOWN_MODEL;
+  #requestedModel(): string {
+    return this.#body?.model ?? UNKNOWN_MODEL;
   }
 
   #requestType(): 'unary' | 'stream' {

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { booleanOption, enumOption, functionOption, invalidOption, optionalOption, readOptions, TargetFilter, type Environment, type OptionReader } from '../internal/index.js';
 import { readLogger, type Log, type LoggerOption } from '../logging/index.js';
 import { ATTRIBUTE_SETS, type AttributeSet, type SpanSettings } from '../spans/index.js';
-import type { CompletedRequest } from './completed.js';
+import type { CompletedRequest, ReceivedRequest } from './completed.js';
 import { readRoutes, type RouteClass, type RouteEntry, type RouteTable } from './routes.js';
 
 /** Options of `dynamoTracing()` and of the Fastify plugin. Every one has a default; unknown keys are refused. */
@@ -34,6 +34,8 @@ export interface DynamoTracingOptions {
   readonly includeQuery?: boolean;
   /** Where records go: pino, Fastify's logger, `console`, or false. Default: standard error, by DYN_LOG and DYN_LOGGING_*. */
   readonly logger?: LoggerOption;
+  /** Called once for each inference request when its body is known, at the latest when its response begins. */
+  readonly onReceived?: (received: ReceivedRequest) => void;
   /** Called once for each inference request when it has ended; what it throws is reported once and ignored. */
   readonly onCompleted?: (completed: CompletedRequest) => void;
   /** Variables to read DYN_LOG from. Default: process.env. */
@@ -54,6 +56,7 @@ export interface Tracing {
   readonly includeQuery: boolean;
   readonly log: Log;
   readonly spans: SpanSettings;
+  readonly onReceived: DynamoTracingOptions['onReceived'];
   readonly onCompleted: DynamoTracingOptions['onCompleted'];
 }
 
@@ -83,6 +86,7 @@ const SPEC = {
   attributes: enumOption(ATTRIBUTE_SETS, 'both'),
   includeQuery: booleanOption(false),
   logger: readLogger,
+  onReceived: functionOption<NonNullable<DynamoTracingOptions['onReceived']>>(),
   onCompleted: functionOption<NonNullable<DynamoTracingOptions['onCompleted']>>(),
   env: optionalOption<Environment>('an object', (value) => typeof value === 'object' && value !== null),
 } as const;
@@ -109,6 +113,7 @@ export function readTracing(owner: string, input: DynamoTracingOptions | undefin
     includeQuery: options.includeQuery,
     log: options.logger,
     spans: { filter: TargetFilter.fromEnv(options.env ?? process.env), attributes: options.attributes },
+    onReceived: options.onReceived,
     onCompleted: options.onCompleted,
   });
 }

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { reportFault } from '../internal/index.js';
 
 /** What a request body says about the call. */
 export interface BodyFacts {
@@ -29,17 +30,34 @@ function readJson(text: string): BodyFacts | undefined {
   }
 }
 
+/** Told when a request's body has been understood. */
+export interface BodyListener {
+  bodyKnown(facts: BodyFacts): void;
+}
+
+const WATCH = Symbol.for('dynamo-tracing.body-watch.v1');
+
+type WatchedRequest = IncomingMessage & { body?: unknown; [WATCH]?: BodyWatch };
+
 /**
  * Sees the body of a request without consuming it: the moment a body parser assigns `req.body`, and, for handlers that read
  * or pipe the request themselves, the bytes as they arrive (kept by reference, dropped once a parsed body is there).
  */
 export class BodyWatch {
+  /** What `req.body` holds. */
+  body: unknown;
+  /** `push` as it stood on the request before. */
+  readonly push: IncomingMessage['push'];
   #chunks: Buffer[] | undefined = [];
   #bytes = 0;
 
-  constructor(req: IncomingMessage, private readonly onBody: (facts: BodyFacts) => void) {
-    this.#watchAssignment(req);
-    this.#watchBytes(req);
+  constructor(req: IncomingMessage, private readonly listener: BodyListener) {
+    const watched = req as WatchedRequest;
+    this.body = watched.body;
+    this.push = req.push; // eslint-disable-line @typescript-eslint/unbound-method -- called with the request as its this
+    watched[WATCH] = this;
+    Object.defineProperty(req, 'body', BODY);
+    req.push = watchedPush;
   }
 
   /** Facts from the raw bytes, when no parsed body has shown them. Called when the response begins. */
@@ -49,34 +67,44 @@ export class BodyWatch {
     return chunks === undefined || chunks.length === 0 ? undefined : readJson(Buffer.concat(chunks).toString());
   }
 
-  #watchAssignment(req: IncomingMessage & { body?: unknown }): void {
-    let current = req.body;
-    Object.defineProperty(req, 'body', {
-      configurable: true,
-      enumerable: true,
-      get: () => current,
-      set: (value: unknown) => {
-        current = value;
-        const facts = readBody(value);
-        if (facts === undefined) return;
-        this.#chunks = undefined;
-        this.onBody(facts);
-      },
-    });
+  /** A parsed body has shown what there is to know: the bytes are not needed. */
+  drop(): void {
+    this.#chunks = undefined;
   }
 
-  #watchBytes(req: IncomingMessage): void {
-    const push = req.push.bind(req);
-    req.push = (chunk: unknown, encoding?: BufferEncoding): boolean => {
-      if (chunk instanceof Buffer) this.#keep(chunk);
-      return push(chunk, encoding);
-    };
+  assigned(value: unknown): void {
+    this.body = value;
+    try {
+      const facts = readBody(value);
+      if (facts !== undefined) this.listener.bodyKnown(facts);
+    } catch (error) {
+      reportFault('request body', error); // a body of somebody's own making whose fields throw
+    }
   }
 
-  #keep(chunk: Buffer): void {
+  arrived(chunk: Buffer): void {
     if (this.#chunks === undefined) return;
     this.#bytes += chunk.length;
     if (this.#bytes > MAX_UNPARSED_BYTES) this.#chunks = undefined;
     else this.#chunks.push(chunk);
   }
+}
+
+// One accessor and one function for all requests. With closures of its own every request would get a hidden class of its
+// own, which makes every later access to it slow and costs the collector more than the rest of the middleware (bench: http-cost).
+const BODY: PropertyDescriptor & ThisType<WatchedRequest> = {
+  configurable: true,
+  enumerable: true,
+  get() {
+    return this[WATCH]?.body;
+  },
+  set(value: unknown) {
+    this[WATCH]?.assigned(value);
+  },
+};
+
+function watchedPush(this: WatchedRequest, chunk: unknown, encoding?: BufferEncoding): boolean {
+  const watch = this[WATCH] as BodyWatch;
+  if (chunk instanceof Buffer) watch.arrived(chunk);
+  return watch.push.call(this, chunk, encoding);
 }

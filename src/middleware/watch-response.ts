@@ -1,5 +1,5 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
-import { guarded } from '../internal/index.js';
+import { reportFault } from '../internal/index.js';
 import type { RequestLifecycle } from './lifecycle.js';
 
 const WATCH = Symbol.for('dynamo-tracing.response-watch.v1');
@@ -23,25 +23,25 @@ export function watchResponse(lifecycle: RequestLifecycle, req: IncomingMessage,
   if (lifecycle.isInference) {
     res.write = tracedWrite as ServerResponse['write'];
     res.end = tracedEnd as ServerResponse['end'];
+    res.prependListener('finish', onFinish);
   }
-  if (lifecycle.isInference) res.prependListener('finish', onFinish);
   // Before any other listener: instrumentation-http ends its own span in its close listener.
   res.prependListener('close', onClose);
 }
 
 /** What stood on the response before, and the socket of a pipelined request. */
 class ResponseWatch {
-  readonly writeHead: (...args: unknown[]) => ServerResponse;
-  readonly write: (...args: unknown[]) => boolean;
-  readonly end: (...args: unknown[]) => ServerResponse;
+  readonly writeHead: (this: ServerResponse, ...args: unknown[]) => ServerResponse;
+  readonly write: (this: ServerResponse, ...args: unknown[]) => boolean;
+  readonly end: (this: ServerResponse, ...args: unknown[]) => ServerResponse;
   /** Every byte went to a connection that was still there. */
   complete = false;
   readonly #onSocketClose: (() => void) | undefined;
 
   constructor(readonly lifecycle: RequestLifecycle, readonly req: IncomingMessage, res: ServerResponse) {
-    this.writeHead = res.writeHead.bind(res) as ResponseWatch['writeHead'];
-    this.write = res.write.bind(res) as ResponseWatch['write'];
-    this.end = res.end.bind(res) as ResponseWatch['end'];
+    this.writeHead = res.writeHead as ResponseWatch['writeHead'];
+    this.write = res.write as ResponseWatch['write'];
+    this.end = res.end as ResponseWatch['end'];
     // A response that waits behind another on its connection has no socket yet and hears no close when that connection dies.
     if (res.socket === null) {
       this.#onSocketClose = () => this.finish(res);
@@ -51,7 +51,11 @@ class ResponseWatch {
 
   finish(res: ServerResponse): void {
     if (this.#onSocketClose !== undefined) this.req.socket.off('close', this.#onSocketClose);
-    guarded('lifecycle.finish', () => this.lifecycle.finish({ complete: this.complete, clientLeft: hasClientLeft(this.req, res) }), undefined);
+    try {
+      this.lifecycle.finish({ complete: this.complete, clientLeft: hasClientLeft(this.req, res) });
+    } catch (error) {
+      reportFault('lifecycle.finish', error);
+    }
   }
 }
 
@@ -73,14 +77,18 @@ function onClose(this: ServerResponse): void {
 
 function tracedWriteHead(this: WatchedResponse, ...args: unknown[]): ServerResponse {
   const watch = this[WATCH] as ResponseWatch;
-  const result = watch.writeHead(...args);
-  guarded('lifecycle.headWritten', () => watch.lifecycle.headWritten(this, headersArgument(args)), undefined);
+  const result = watch.writeHead.apply(this, args);
+  try {
+    watch.lifecycle.headWritten(this, headersArgument(args));
+  } catch (error) {
+    reportFault('lifecycle.headWritten', error);
+  }
   return result;
 }
 
 function tracedWrite(this: WatchedResponse, ...args: unknown[]): boolean {
   const watch = this[WATCH] as ResponseWatch;
-  const result = watch.write(...args);
+  const result = watch.write.apply(this, args);
   afterChunk(this, watch, args);
   return result;
 }
@@ -88,7 +96,7 @@ function tracedWrite(this: WatchedResponse, ...args: unknown[]): boolean {
 function tracedEnd(this: WatchedResponse, ...args: unknown[]): ServerResponse {
   const watch = this[WATCH] as ResponseWatch;
   const late = this.writableEnded;
-  const result = watch.end(...args);
+  const result = watch.end.apply(this, args);
   if (!late) afterChunk(this, watch, args);
   return result;
 }
@@ -99,7 +107,7 @@ function afterChunk(res: WatchedResponse, watch: ResponseWatch, args: readonly u
     watch.lifecycle.headWritten(res, undefined);
     watch.lifecycle.chunkWritten(args[0], args[1]);
   } catch (error) {
-    guarded('lifecycle.chunkWritten', () => { throw error; }, undefined);
+    reportFault('lifecycle.chunkWritten', error);
   }
 }
 

@@ -24,7 +24,16 @@ export interface LogSink {
   write(entry: LogEntry): void;
 }
 
-/** The ids of a scope under their names in records. */
+/** The ids of a scope: their names in records and where the scope has them. */
+export const ID_PROPERTIES = {
+  request_id: 'requestId',
+  x_request_id: 'xRequestId',
+  trace_id: 'traceId',
+  span_id: 'spanId',
+  parent_id: 'parentId',
+  span_name: 'spanName',
+} as const satisfies Record<string, keyof TraceScope>;
+
 function idsOf(scope: TraceScope): Record<string, string | undefined> {
   return {
     request_id: scope.requestId,
@@ -33,7 +42,7 @@ function idsOf(scope: TraceScope): Record<string, string | undefined> {
     span_id: scope.spanId,
     parent_id: scope.parentId,
     span_name: scope.spanName,
-  };
+  } satisfies Record<keyof typeof ID_PROPERTIES, string | undefined>;
 }
 
 /** The ids of a scope under their names in records; absent ones are left out. */
@@ -60,12 +69,12 @@ function withoutUndefined(fields: LogFields): Record<string, unknown> {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 }
 
-/** A copy of what callers gave. A field that cannot be read becomes a note of why: it must not cost the record or the request. */
-export function copyFields(...sources: readonly LogFields[]): Record<string, unknown> {
+/** What callers gave, the later over the earlier. A field that cannot be read becomes a note of why: it must not cost the record or the request. */
+export function copyFields(bindings: LogFields, given: LogFields): Record<string, unknown> {
   try {
-    return Object.assign({}, ...sources) as Record<string, unknown>;
+    return { ...bindings, ...given };
   } catch {
-    return Object.fromEntries(sources.flatMap((source) => keysOf(source).map((key) => [key, readField(source, key)])));
+    return Object.fromEntries([bindings, given].flatMap((source) => keysOf(source).map((key) => [key, readField(source, key)])));
   }
 }
 

@@ -1,4 +1,9 @@
-import { allFields, isError, reasonOf, type LogEntry } from './entry.js';
+import type { Level } from '../internal/index.js';
+import { allFields, isError, reasonOf, type LogEntry, type LogFields } from './entry.js';
+import { orderedFields } from './field-order.js';
+import { escapeControls, jsonText } from './json-text.js';
+
+export { escapeControls } from './json-text.js';
 
 /** Makes one line, without the line feed, of an entry. */
 export type LineFormat = (entry: LogEntry, time: string) => string;
@@ -8,19 +13,17 @@ export type LineFormat = (entry: LogEntry, time: string) => string;
  * serialised is replaced by a note of why; the record is never lost.
  */
 export const jsonLine: LineFormat = (entry, time) => {
-  const fields = allFields(entry);
-  const keys = Object.keys(fields).sort();
-  let line = `{"time":"${time}","level":"${entry.level.toUpperCase()}","target":${JSON.stringify(entry.target)},"message":${JSON.stringify(entry.message)}`;
-  for (const key of keys) {
-    if (RESERVED.has(key)) continue;
-    const value = jsonValue(entry.display ? displayed(key, fields[key]) : fields[key]);
-    if (value !== undefined) line += `,${JSON.stringify(key)}:${value}`;
+  const { display, fields, scope } = entry;
+  let line = `{"time":"${time}","level":"${LEVEL_TEXT[entry.level]}","target":${jsonText(entry.target)},"message":${jsonText(entry.message)}`;
+  for (const { key, prefix, holder, property } of orderedFields(entry)) {
+    const given = (holder === 'event' ? fields : holder === 'scope' ? (scope as LogFields | undefined) : scope?.logFields)?.[property];
+    const value = jsonValue(display ? displayed(key, given) : given);
+    if (value !== undefined) line += prefix + value;
   }
-  // C1 controls and U+2028 may stand in JSON as they are, but terminals and line splitters act on them.
-  return escapeControls(`${line}}`);
+  return `${line}}`;
 };
 
-const RESERVED: ReadonlySet<string> = new Set(['time', 'level', 'target', 'message']);
+const LEVEL_TEXT: Readonly<Record<Level, string>> = { trace: 'TRACE', debug: 'DEBUG', info: 'INFO', warn: 'WARN', error: 'ERROR' };
 
 /** Latencies that Dynamo writes with two decimals. */
 const DECIMALS: ReadonlySet<string> = new Set(['ttft_ms', 'avg_itl_ms']);
@@ -33,7 +36,7 @@ function displayed(key: string, value: unknown): unknown {
 
 function jsonValue(value: unknown): string | undefined {
   switch (typeof value) {
-    case 'string': return JSON.stringify(value);
+    case 'string': return jsonText(value);
     case 'number': return Number.isFinite(value) ? String(value) : `"${value}"`;
     case 'boolean': return String(value);
     case 'bigint': return `"${value}"`;
@@ -44,9 +47,10 @@ function jsonValue(value: unknown): string | undefined {
 
 function jsonObject(value: unknown): string | undefined {
   try {
-    return JSON.stringify(value, plain);
+    const json = JSON.stringify(value, plain) as string | undefined;
+    return json === undefined ? undefined : escapeControls(json);
   } catch (error) {
-    return JSON.stringify(`[not serialisable: ${reasonOf(error)}]`);
+    return jsonText(`[not serialisable: ${reasonOf(error)}]`);
   }
 }
 
@@ -80,10 +84,4 @@ function pair(key: string, value: unknown): string | undefined {
   if (typeof value === 'number' || typeof value === 'bigint') return `${key}=${value}`;
   const text = jsonValue(value);
   return text === undefined ? undefined : `${key}=${text}`;
-}
-
-/** Control characters (ANSI escapes, line feeds, C1) as visible escapes: a value must not move the reader's cursor. */
-export function escapeControls(text: string): string {
-  // eslint-disable-next-line no-control-regex -- these are the characters to find
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }

@@ -1,6 +1,6 @@
 export { defaultLog, logger, readLogger, traceMixin, type LoggerOption } from './default.js';
 export { allFields, idFields, type LogEntry, type LogFields, type LogSink } from './entry.js';
-export { escapeControls } from './format.js';
+export { escapeControls } from './json-text.js';
 export { Log, onRecord, type EmitOptions, type RecordListener } from './log.js';
 export type { LogFn, Logger, RequestLogger } from './logger.js';
 export { RECORD_TARGETS, RECORDS, type RecordDefinition } from './records.js';

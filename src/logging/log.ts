@@ -2,7 +2,7 @@ import type { Context } from '@opentelemetry/api';
 import { guarded, type Level } from '../internal/index.js';
 import { activeContext, getTraceScope, type TraceScope } from '../trace-context/index.js';
 import type { LogEntry, LogFields, LogSink } from './entry.js';
-import { emitOtelLog } from './otel.js';
+import { emitOtelLog, hasOtelLogs } from './otel.js';
 
 /** Hears every record of this process before any level is asked. */
 export type RecordListener = (entry: LogEntry) => void;
@@ -42,6 +42,6 @@ export class Log {
     for (const listener of listeners) guarded('record listener', () => listener(entry), undefined);
     if (!heard) return;
     guarded('logger', () => this.sink.write(entry), undefined);
-    guarded('OpenTelemetry logs', () => emitOtelLog(entry, ctx), undefined);
+    if (hasOtelLogs()) guarded('OpenTelemetry logs', () => emitOtelLog(entry, ctx), undefined);
   }
 }

@@ -17,6 +17,11 @@ function registeredProvider(): OtelLoggerProvider | undefined {
   return typeof lookUp === 'function' ? (lookUp as (version: number) => OtelLoggerProvider | undefined)(CONTRACT) : undefined;
 }
 
+/** Whether anything has been registered that could take log records. */
+export function hasOtelLogs(): boolean {
+  return (globalThis as Record<symbol, unknown>)[GLOBAL_LOGS] !== undefined;
+}
+
 /** Emits the entry as an OpenTelemetry log record when the application has registered a LoggerProvider. */
 export function emitOtelLog(entry: LogEntry, ctx: Context): void {
   const provider = registeredProvider();

@@ -32,8 +32,8 @@ export interface Evidence {
   readonly endpoint: string;
   readonly requestType: 'unary' | 'stream';
   readonly httpStatus: number | undefined;
-  /** The request's body could be read. */
-  readonly bodyUnderstood: boolean;
+  /** A body parser has taken the request's body. */
+  readonly bodyParsed: boolean;
   readonly ending: Ending;
   /** What the response showed. */
   readonly seen: ResponseFacts | undefined;
@@ -71,9 +71,9 @@ export function completionOf(evidence: Evidence): CompletedRequest {
   };
 }
 
-function outcomeOf({ failure, httpStatus, bodyUnderstood, seen, ending }: Evidence): [CompletionStatus, string] {
+function outcomeOf({ failure, httpStatus, bodyParsed, seen, ending }: Evidence): [CompletionStatus, string] {
   // What is refused before its body is understood is the client's fault, in whatever words the framework says so.
-  const message = bodyUnderstood ? seen?.error?.message : undefined;
+  const message = bodyParsed ? seen?.error?.message : undefined;
   const type = failure?.type ?? (httpStatus !== undefined && httpStatus >= 400 ? classifyError(httpStatus, message, { type: seen?.error?.type }) : undefined);
   if (type !== undefined) return [type === 'cancelled' ? 'cancelled' : 'error', type];
   if (seen?.error !== undefined) return ['error', 'internal'];

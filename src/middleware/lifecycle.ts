@@ -26,6 +26,7 @@ export class RequestLifecycle implements RequestTrace {
   readonly #observer: ResponseObserver | undefined;
   readonly #bodyWatch: BodyWatch | undefined;
   #body: BodyFacts | undefined;
+  #parsed = false;
   #received = false;
   #headSent = false;
   #finished = false;
@@ -148,9 +149,12 @@ export class RequestLifecycle implements RequestTrace {
   }
 
   /** A parsed body, from a framework that shows it. */
-  bodyParsed(body: unknown): void {
+  bodyParsed(body: unknown): boolean {
     const facts = readBody(body);
-    if (facts !== undefined) this.bodyKnown(facts);
+    if (facts === undefined) return false;
+    this.#parsed = true;
+    this.bodyKnown(facts);
+    return true;
   }
 
   /** The response head has been written. */
@@ -206,7 +210,7 @@ export class RequestLifecycle implements RequestTrace {
       endpoint: this.routeClass.endpoint,
       requestType: this.#requestType(),
       httpStatus: this.#status,
-      bodyUnderstood: this.#body !== undefined,
+      bodyParsed: this.#parsed,
       ending,
       seen: this.#observer?.facts(),
       usage: this.#usage,

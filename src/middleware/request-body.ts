@@ -1,5 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { reportFault } from '../internal/index.js';
+import type { Shape } from './dialects/index.js';
+import { pickJson } from './observation/index.js';
 
 /** What a request body says about the call. */
 export interface BodyFacts {
@@ -13,26 +15,31 @@ const MAX_UNPARSED_BYTES = 1024 * 1024;
 
 /** Reads model and stream flag from a parsed body, or from JSON text or bytes. Undefined when it is neither. */
 export function readBody(body: unknown): BodyFacts | undefined {
-  if (typeof body === 'string') return readJson(body);
-  if (body instanceof Uint8Array) return body.byteLength > MAX_UNPARSED_BYTES ? undefined : readJson(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString());
+  if (typeof body === 'string') return readJson(body, false);
+  if (body instanceof Uint8Array) return readJson(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('latin1'), true);
   if (typeof body !== 'object' || body === null || Array.isArray(body)) return undefined;
   const { model, stream } = body as Record<string, unknown>;
   if (model === undefined && stream === undefined && Object.keys(body).length === 0) return undefined;
+  return factsOf(model, stream);
+}
+
+const SHAPE = { model: 'model', stream: 'stream' } as const satisfies Shape;
+
+/** Without parsing the whole of it: a prompt may be long. */
+function readJson(text: string, isBytes: boolean): BodyFacts | undefined {
+  if (text.length > MAX_UNPARSED_BYTES || !/^\s*\{/.test(text)) return undefined;
+  const { model, stream } = pickJson(text, SHAPE, isBytes);
+  if (model === undefined && stream === undefined) return undefined;
+  return factsOf(model, stream);
+}
+
+function factsOf(model: unknown, stream: unknown): BodyFacts {
   return { model: typeof model === 'string' && model !== '' ? model.slice(0, MAX_MODEL_LENGTH) : undefined, stream: stream === true };
 }
 
-function readJson(text: string): BodyFacts | undefined {
-  try {
-    const parsed: unknown = JSON.parse(text);
-    return typeof parsed === 'object' ? readBody(parsed) : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-/** Told when a request's body has been understood. */
+/** Told what a body parser has made of a request's body; says whether that is a body of the API. */
 export interface BodyListener {
-  bodyKnown(facts: BodyFacts): void;
+  bodyParsed(body: unknown): boolean;
 }
 
 const WATCH = Symbol.for('dynamo-tracing.body-watch.v1');
@@ -64,7 +71,7 @@ export class BodyWatch {
   fromBytes(): BodyFacts | undefined {
     const chunks = this.#chunks;
     this.#chunks = undefined;
-    return chunks === undefined || chunks.length === 0 ? undefined : readJson(Buffer.concat(chunks).toString());
+    return chunks === undefined || chunks.length === 0 ? undefined : readJson(Buffer.concat(chunks).toString('latin1'), true);
   }
 
   /** A parsed body has shown what there is to know: the bytes are not needed. */
@@ -75,8 +82,7 @@ export class BodyWatch {
   assigned(value: unknown): void {
     this.body = value;
     try {
-      const facts = readBody(value);
-      if (facts !== undefined) this.listener.bodyKnown(facts);
+      this.listener.bodyParsed(value);
     } catch (error) {
       reportFault('request body', error); // a body of somebody's own making whose fields throw
     }

@@ -36,7 +36,9 @@ function once(port: number, agent: Agent, ending: Ending, id: string): Promise<v
   return new Promise((resolve) => {
     const body = chat({ stream: true });
     const req = request({ host: '127.0.0.1', port, agent, method: 'POST', path: CHAT, headers: { 'content-type': 'application/json', 'content-length': body.length, 'x-request-id': id, 'x-ending': ending } }, (res) => {
-      res.on('data', () => void (ending === 'leave-midway' && req.destroy()));
+      res.on('data', () => {
+        if (ending === 'leave-midway') req.destroy();
+      });
       res.on('close', resolve);
       res.on('error', () => undefined);
     });

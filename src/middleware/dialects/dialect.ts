@@ -6,7 +6,7 @@ export type Api = 'openai' | 'anthropic';
  * prompt are final; `errorType`, `message` and `code` are those of an error that is not nested under `error`.
  */
 export type Field =
-  | 'id' | 'model' | 'finish' | 'index' | 'status' | 'usage' | 'promptUsage' | 'error'
+  | 'id' | 'model' | 'stream' | 'finish' | 'index' | 'status' | 'usage' | 'promptUsage' | 'error'
   | 'object' | 'type' | 'errorType' | 'message' | 'code' | 'detail' | 'prefillWorker' | 'decodeWorker';
 
 /** Where in an object the wanted values are: by key a meaning, an object within, or an array of objects (in brackets). */

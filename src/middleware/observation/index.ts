@@ -1,2 +1,3 @@
 export type { ObservedError, ResponseFacts } from './facts.js';
 export { ResponseObserver } from './observer.js';
+export { pickJson } from './pick-json.js';

@@ -1,3 +1,5 @@
+// An augmentation needs its module loaded.
+import type {} from 'fastify';
 import type { RequestTrace } from './middleware/index.js';
 
 export { dynamoTracingFastify as dynamoTracing, dynamoTracingFastifyErrors as dynamoTracingErrors, type DynamoTracingFastifyOptions } from './middleware/index.js';

@@ -1,0 +1,74 @@
+import { execFile } from 'node:child_process';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+// Without .js: the set-up runs before jest maps it.
+import { RELEASES, RUNTIMES_VARIABLE, type Release, type Runtime, type Runtimes } from './support/releases';
+
+const ROOT = join(__dirname, '..', '..');
+const CONSTRAINTS = join(__dirname, 'python', 'constraints.txt');
+const PYTHONS = ['python3', 'python3.12', 'python3.11', 'python3.13', 'python3.10'];
+/** A download of 75 MB and an installation, in milliseconds. */
+const INSTALL_WITHIN_MS = 150_000;
+const CHECK_WITHIN_MS = 30_000;
+
+const run = promisify(execFile);
+
+/** Installs the pinned releases, reusing what is there, and tells the tests what there is. Never fails: what is missing is skipped. */
+export default async function setup(): Promise<void> {
+  const found = await Promise.all(RELEASES.map(async (release) => [release, await runtimeOf(release)] as const));
+  const runtimes = Object.fromEntries(found) as Runtimes;
+  process.env[RUNTIMES_VARIABLE] = JSON.stringify(runtimes);
+}
+
+async function runtimeOf(release: Release): Promise<Runtime> {
+  const directory = join(ROOT, `.venv-interop-${release}`);
+  const python = join(directory, 'bin', 'python');
+  try {
+    if ((await problemOf(python, release)) === undefined) return { python };
+    await install(directory, python, release);
+    const problem = await problemOf(python, release);
+    return problem === undefined ? { python } : { missing: `it is installed and does not load: ${problem}` };
+  } catch (error) {
+    return { missing: told(error) };
+  }
+}
+
+/** Why this Python cannot run the release; undefined when it can. */
+async function problemOf(python: string, release: Release): Promise<string | undefined> {
+  const program = `import importlib.metadata as m, dynamo.runtime, uvloop; v = m.version("ai-dynamo-runtime"); assert v == "${release}", v`;
+  try {
+    await run(python, ['-c', program], { timeout: CHECK_WITHIN_MS, cwd: __dirname });
+    return undefined;
+  } catch (error) {
+    return told(error);
+  }
+}
+
+async function install(directory: string, python: string, release: Release): Promise<void> {
+  const base = await basePython();
+  process.stdout.write(`installing ai-dynamo-runtime ${release} with ${base} into ${directory}\n`);
+  rmSync(directory, { recursive: true, force: true });
+  await run(base, ['-m', 'venv', directory], { timeout: CHECK_WITHIN_MS });
+  const options = ['--quiet', '--no-input', '--disable-pip-version-check', '--only-binary', ':all:', '--retries', '2', '--timeout', '20'];
+  await run(python, ['-m', 'pip', 'install', ...options, '--constraint', CONSTRAINTS, `ai-dynamo-runtime==${release}`], { timeout: INSTALL_WITHIN_MS });
+}
+
+/** A Python that the wheels are made for: 3.10 or later. INTEROP_PYTHON names one and no other then counts. */
+async function basePython(): Promise<string> {
+  const { INTEROP_PYTHON: given } = process.env;
+  const candidates = given === undefined ? PYTHONS : [given];
+  for (const candidate of candidates) {
+    const fits = await run(candidate, ['-c', 'import sys, venv, ensurepip; assert sys.version_info >= (3, 10)'], { timeout: CHECK_WITHIN_MS }).catch(() => undefined);
+    if (fits !== undefined) return candidate;
+  }
+  throw new Error(`no Python 3.10 or later with venv (looked for ${candidates.join(', ')})`);
+}
+
+/** The last lines of what a process said, or the error itself. */
+function told(error: unknown): string {
+  const { stderr, killed, message } = error as { stderr?: string; killed?: boolean; message: string };
+  if (killed === true) return 'it took too long';
+  const lines = (stderr ?? '').trim().split('\n').filter((line) => line !== '');
+  return lines.length === 0 ? message : lines.slice(-3).join(' | ');
+}

@@ -1,0 +1,93 @@
+import { parseTraceparent, parseTracestate } from '../../trace-context/index.js';
+import type { StartedSpan } from '../record/index.js';
+import { AUDITED_HEADERS, type HopHeaders } from '../trace/index.js';
+import type { AuditedHop, HopProblem, SeenHop } from './hop.js';
+import type { Story } from './story.js';
+
+/** Name of the hop by which a request enters. */
+export const CLIENT_HOP = 'client → gateway';
+
+/** Every hop of a story with what is wrong on it. `spans` are the spans of its trace that were recorded. */
+export function checkStory(story: Story, spans: ReadonlyMap<string, StartedSpan>): readonly AuditedHop[] {
+  const client = clientHop(story, spans);
+  return [...(client === undefined ? [] : [client]), ...story.hops.map((hop) => checkHop(hop, story, spans))];
+}
+
+function clientHop(story: Story, spans: ReadonlyMap<string, StartedSpan>): AuditedHop | undefined {
+  const { sent, inbound } = story;
+  if (sent === undefined && inbound === undefined) return undefined;
+  const received = inbound?.received ?? sent;
+  const problems: HopProblem[] = [...onTheWay({ name: CLIENT_HOP, sent, received, faults: [] })];
+  const entered = parseTraceparent(sent?.['traceparent'] ?? '');
+  if (entered !== undefined && story.traceId !== undefined && entered.traceId !== story.traceId && spans.size > 0) {
+    problems.push({ hop: CLIENT_HOP, header: 'traceparent', expected: `trace ${entered.traceId}`, sent: sent?.['traceparent'], received: received?.['traceparent'], cause: `the gateway did not continue it: it began trace ${story.traceId}` });
+  }
+  return { name: CLIENT_HOP, kind: 'http', sent, received, problems };
+}
+
+function checkHop(hop: SeenHop, story: Story, spans: ReadonlyMap<string, StartedSpan>): AuditedHop {
+  const problems = [...atTheSender(hop, story, spans), ...onTheWay(hop)];
+  return { name: hop.name, kind: hop.kind, sent: hop.sent, received: hop.received, problems };
+}
+
+/** What the sender should have put on the hop, against what it did. */
+function atTheSender(hop: SeenHop, story: Story, spans: ReadonlyMap<string, StartedSpan>): HopProblem[] {
+  const outgoing = hop.sent ?? hop.received ?? {};
+  const problems: HopProblem[] = [];
+  for (const header of AUDITED_HEADERS) {
+    const expected = story.expected[header];
+    if (expected === undefined) continue;
+    const cause = senderFault(header, expected, outgoing[header], story, spans);
+    if (cause !== undefined) problems.push({ hop: hop.name, header, expected: header === 'traceparent' ? `trace ${expected}` : expected, sent: outgoing[header], received: hop.received?.[header], cause });
+  }
+  return problems;
+}
+
+function senderFault(header: string, expected: string, sent: string | undefined, story: Story, spans: ReadonlyMap<string, StartedSpan>): string | undefined {
+  if (sent === undefined) return 'the sender did not send it';
+  switch (header) {
+    case 'traceparent': return parentFault(expected, sent, story, spans);
+    case 'tracestate': return stateFault(expected, sent);
+    default: return sent === expected ? undefined : 'the sender sent another one';
+  }
+}
+
+function parentFault(traceId: string, sent: string, story: Story, spans: ReadonlyMap<string, StartedSpan>): string | undefined {
+  const parent = parseTraceparent(sent);
+  if (parent === undefined) return 'it is no valid traceparent';
+  if (parent.traceId !== traceId) return `it continues another trace: two traces in one request`;
+  if (spans.size === 0 || spans.has(parent.spanId)) return undefined;
+  const names = [...spans.values()].map(({ name, spanId }) => `${name} ${spanId}`).slice(0, 5).join(', ');
+  if (parent.spanId === story.callerSpanId) return `wrong parent: it names the client's span ${parent.spanId}, not one of the sender's own (${names})`;
+  return `wrong parent: it names span ${parent.spanId}, which is not a span of this trace (${names})`;
+}
+
+/** A hop may add members of its own at the front; those that came in must still be there. */
+function stateFault(expected: string, sent: string): string | undefined {
+  const members = parseTracestate(sent)?.split(',') ?? [];
+  const lost = expected.split(',').filter((member) => !members.includes(member));
+  return lost.length === 0 ? undefined : `members that came in are gone: ${lost.join(', ')}`;
+}
+
+/** What was sent against what was received. A hop whose receiver got nothing at all has lost no header. */
+function* onTheWay({ name, sent, received, faults }: Pick<SeenHop, 'name' | 'sent' | 'received' | 'faults'>): Generator<HopProblem> {
+  if (sent === undefined || received === undefined) return;
+  const blame = faults.length === 0 ? '' : ` (${faults.join(', ')})`;
+  for (const header of AUDITED_HEADERS) {
+    const [out, back] = [sent[header], received[header]];
+    if (out === back || same(header, out, back)) continue;
+    yield { hop: name, header, expected: undefined, sent: out, received: back, cause: `${back === undefined ? 'lost on the way' : out === undefined ? 'added on the way' : 'changed on the way'}${blame}` };
+  }
+}
+
+/** Several tracestate headers may be joined on the way. */
+function same(header: string, a: string | undefined, b: string | undefined): boolean {
+  return header === 'tracestate' && a !== undefined && b !== undefined && parseTracestate(a) === parseTracestate(b);
+}
+
+/** One hop's headers as `name: value` pairs, for messages. */
+export function headersText(headers: HopHeaders | undefined): string {
+  if (headers === undefined) return '(not seen)';
+  const pairs = Object.entries(headers).filter((entry): entry is [string, string] => entry[1] !== undefined);
+  return pairs.length === 0 ? '(none)' : pairs.map(([name, value]) => `${name}: ${value}`).join('  ');
+}

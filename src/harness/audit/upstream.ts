@@ -1,0 +1,63 @@
+import { once } from 'node:events';
+import { createServer, type IncomingHttpHeaders, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { carrierOf } from '../../trace-context/index.js';
+import { hopHeaders } from '../trace/index.js';
+import type { SeenHop } from './hop.js';
+
+/** One request that an upstream got. */
+export interface UpstreamRequest {
+  readonly method: string;
+  readonly url: string;
+  readonly headers: IncomingHttpHeaders;
+}
+
+/** An HTTP server for the app under test to call: what it gets is audited as a hop. */
+export class Upstream {
+  readonly requests: UpstreamRequest[] = [];
+  readonly #server: Server;
+
+  private constructor(
+    readonly name: string,
+    handler: RequestListener,
+    onHop: (hop: Omit<SeenHop, 'during'>) => void,
+  ) {
+    this.#server = createServer((req, res) => {
+      this.requests.push({ method: req.method ?? 'GET', url: req.url ?? '/', headers: req.headers });
+      const headers = hopHeaders(carrierOf(req.headersDistinct));
+      onHop({ name: `gateway → ${name}`, kind: 'upstream', sent: headers, received: headers, controlId: undefined, faults: [] });
+      handler(req, res);
+    });
+  }
+
+  /** @internal Starts one on loopback; `harness.upstream()` does it for you. */
+  static async start(name: string, handler: RequestListener, onHop: (hop: Omit<SeenHop, 'during'>) => void): Promise<Upstream> {
+    const upstream = new Upstream(name, handler, onHop);
+    upstream.#server.listen(0, '127.0.0.1');
+    await once(upstream.#server, 'listening');
+    return upstream;
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  /** `http://127.0.0.1:port`. */
+  get url(): string {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  async close(): Promise<void> {
+    if (!this.#server.listening) return;
+    const closed = once(this.#server, 'close');
+    this.#server.close();
+    this.#server.closeAllConnections();
+    await closed;
+  }
+}
+
+/** The answer of an upstream that was given no handler. */
+export const emptyAnswer: RequestListener = (req, res) => {
+  req.resume();
+  req.once('end', () => res.setHeader('content-type', 'application/json').end('{}'));
+};

@@ -1,0 +1,262 @@
+import { writeFile } from 'node:fs/promises';
+import type { RequestListener } from 'node:http';
+import { DynamoTracingError } from '../errors/index.js';
+import { onRecord } from '../logging/index.js';
+import { carrierOf, type CarrierTarget } from '../trace-context/index.js';
+import { RequestPlaneClient, tcpNetwork, type Network, type RequestPlaneClientOptions } from '../transport/index.js';
+import { checkUrl, readLog, type AttachedServer, type AttachOptions } from './attached.js';
+import { emptyAnswer, Ledger, tapHttp, Upstream, watchNats, withProbe, type AuditReport, type FetchProbe, type HopKind } from './audit/index.js';
+import { Leaks, type Closable } from './leaks.js';
+import { MemoryNetwork, type LinkRequest } from './link/index.js';
+import { Collector, type CollectorOptions } from './otlp/index.js';
+import { readHarnessOptions, type HarnessOptions, type HarnessSettings } from './options.js';
+import { capturedRecord, tapSpans, TraceStore, type CapturedRecord, type FinishedSpan } from './record/index.js';
+import { checkSubject, traceNow, waitForTrace, type LookupSources, type TraceOptions } from './trace-lookup.js';
+import { HarnessTrace, hopHeaders, type TraceSubject } from './trace/index.js';
+import { waterfallHtml } from './waterfall.js';
+import { HarnessWorker, mockEngine, mockPrefill, type MockEngineOptions, type WorkerOptions, type WorkerScript } from './worker/index.js';
+
+/** Headers of a hop that the harness cannot see by itself. */
+export interface ReportedHop {
+  /** E.g. `worker → engine`. */
+  readonly name: string;
+  readonly kind?: HopKind | undefined;
+  /** Headers as the sender put them on; any carrier. Default: as received. */
+  readonly sent?: CarrierTarget | undefined;
+  /** Headers as the receiver got them; any carrier. Default: as sent. */
+  readonly received?: CarrierTarget | undefined;
+}
+
+/** A prefill and a decode worker. */
+export interface WorkerPair {
+  readonly prefill: HarnessWorker;
+  readonly decode: HarnessWorker;
+}
+
+/** Scripts of a pair; the defaults are mock engines. */
+export interface PairOptions extends WorkerOptions {
+  readonly prefill?: WorkerScript | undefined;
+  readonly decode?: WorkerScript | undefined;
+  /** Of the default decode worker. */
+  readonly engine?: MockEngineOptions | undefined;
+  /** First part of both endpoint names. Default 'dynamo'. */
+  readonly namespace?: string | undefined;
+}
+
+/**
+ * Starts a harness: it records the spans and records of this process, watches every HTTP request that a server of it gets,
+ * and starts workers.
+ * @throws ERR_OPTION_INVALID; ERR_DEPENDENCY_MISSING when no tracer provider is registered and no OpenTelemetry SDK installed
+ */
+export function startHarness(options?: HarnessOptions): Promise<Harness> {
+  return new Promise((resolve) => resolve(new Harness(readHarnessOptions(options))));
+}
+
+/** Workers, records and traces of one test. Close it at the end; nothing of it is left then. */
+export class Harness {
+  /** For the app under test: what reaches this harness's workers, in memory or over TCP. */
+  readonly network: Network;
+  readonly #store = new TraceStore();
+  readonly #ledger = new Ledger(this.#store, () => this.#store.changed());
+  readonly #workers: HarnessWorker[] = [];
+  #remote = false;
+  #readsLogs = false;
+  readonly #closed = new AbortController();
+  readonly #leaks: Leaks;
+  readonly #stopListening: (() => void)[];
+  #closing: Promise<void> | undefined;
+
+  /** @internal Use {@link startHarness}. */
+  constructor(private readonly settings: HarnessSettings) {
+    this.network = settings.transport === 'memory' ? new MemoryNetwork() : tcpNetwork({ env: {} });
+    this.#stopListening = [tapSpans(this.#store), onRecord((entry) => this.#store.record(capturedRecord(entry))), tapHttp(this.#ledger)];
+    this.#leaks = new Leaks(settings.leaks, settings.closeTimeoutMs);
+  }
+
+  /**
+   * Starts a worker that serves `name` (`namespace.component.endpoint`) with a script: an async generator function, or the
+   * items that it always answers. Default: a {@link mockEngine}.
+   */
+  async worker(name: string, script: WorkerScript = mockEngine(), options: WorkerOptions = {}): Promise<HarnessWorker> {
+    this.#checkOpen();
+    const surroundings = { network: this.network, logger: this.settings.logger ?? false, onRequest: this.#onRequest, onChange: () => this.#store.changed() };
+    const worker = await HarnessWorker.start(name, script, options, surroundings, this);
+    this.#workers.push(worker);
+    return worker;
+  }
+
+  /** Starts a prefill and a decode worker: `dynamo.prefill.generate` and `dynamo.decode.generate`. */
+  async pair({ prefill = mockPrefill(), decode, engine, namespace = 'dynamo', ...options }: PairOptions = {}): Promise<WorkerPair> {
+    return {
+      prefill: await this.worker(`${namespace}.prefill.generate`, prefill, options),
+      decode: await this.worker(`${namespace}.decode.generate`, decode ?? mockEngine(engine), options),
+    };
+  }
+
+  /** A client that reaches this harness's workers; closed with the harness. */
+  client(options: RequestPlaneClientOptions = {}): RequestPlaneClient {
+    this.#checkOpen();
+    const client = new RequestPlaneClient({ network: this.network, logger: false, responseHost: '127.0.0.1', env: { DYN_LOG: process.env['DYN_LOG'] }, ...options });
+    this.own('client', client);
+    return client;
+  }
+
+  /** Closes `closable` when the harness closes, and reports it by `name` if that takes too long. */
+  own<T extends Closable>(name: string, closable: T): T {
+    this.#checkOpen();
+    this.#leaks.own(name, closable);
+    return closable;
+  }
+
+  /** Starts an HTTP server for the app under test to call: what it gets is audited as the hop `gateway → <name>`. */
+  async upstream(handler: RequestListener = emptyAnswer, name = 'upstream'): Promise<Upstream> {
+    this.#checkOpen();
+    const upstream = await Upstream.start(name, handler, (hop) => this.#ledger.hop(hop));
+    this.#ledger.ignorePort(upstream.port);
+    return this.own(`upstream ${name}`, upstream);
+  }
+
+  /** A NATS connection whose messages are audited: give it to the app under test. The connection stays its owner's. */
+  watchNats<T extends object>(connection: T): T {
+    return watchNats(connection, (hop) => this.#ledger.hop(hop));
+  }
+
+  /**
+   * Starts an OTLP/HTTP receiver on loopback for processes that the test starts: give them its `env`.
+   * @throws what the system says, e.g. EADDRINUSE
+   */
+  async collector(options?: CollectorOptions): Promise<Collector> {
+    this.#checkOpen();
+    const collector = await Collector.start({ spans: (spans) => spans.forEach((span) => this.#store.ended(span)), records: (records) => records.forEach((record) => this.#store.record(record)) }, options);
+    this.#remote = true;
+    this.#ledger.ignorePort(collector.port);
+    return this.own('collector', collector);
+  }
+
+  /** Looks at a server in another process: the same assertions hold for it. @throws ERR_OPTION_INVALID */
+  async attach({ url, collector, logs = [] }: AttachOptions): Promise<AttachedServer> {
+    this.#checkOpen();
+    const base = checkUrl(url);
+    const streams = 'pipe' in logs ? [logs] : logs;
+    if (streams.length > 0) this.#readsLogs = true;
+    for (const stream of streams) this.#stopListening.push(readLog(stream, (record) => this.#store.record(record)));
+    const receiver = collector === true ? await this.collector() : collector === false ? undefined : collector;
+    return { url: base, collector: receiver, fetch: (path, init) => this.fetch(new URL(path, base), init) };
+  }
+
+  /**
+   * Writes a page that shows a request's trace as a waterfall, with its hops and records: self-contained, for a failed test's
+   * artefacts. Writes what is known now and waits for nothing.
+   */
+  async writeWaterfall(subject: TraceSubject, file: string): Promise<void> {
+    const trace = this.traceNow(subject) ?? emptyTrace();
+    await writeFile(file, waterfallHtml(trace, this.audit(subject), typeof subject === 'string' ? `Trace of ${subject}` : 'Trace'));
+  }
+
+  /**
+   * The global fetch, with a note of the headers that really go out and of the request that they become: an answer that
+   * echoes no id can be looked up all the same.
+   */
+  readonly fetch = async (input: string | URL | Request, init?: RequestInit): Promise<Response> => {
+    this.#checkOpen();
+    const probe: FetchProbe = { sent: {}, localPort: undefined, inbound: undefined };
+    const response = await withProbe(probe, () => fetch(input, init));
+    this.#ledger.probed(response, probe);
+    return response;
+  };
+
+  /**
+   * Everything that was recorded of a request, once it is complete. Takes a response (supertest, fetch, Fastify's inject,
+   * node:http), a request id, an `x-request-id`, a trace id or a `traceparent`. Waits for events, never for time.
+   * @throws ERR_TRACE_TIMEOUT with `missing`; ERR_HARNESS_CLOSED
+   */
+  async trace(subject: TraceSubject, options: TraceOptions = {}): Promise<HarnessTrace> {
+    this.#checkOpen();
+    checkSubject(subject);
+    return waitForTrace(subject, this.#sources, options, options.timeoutMs ?? this.settings.timeoutMs, this.#closed.signal);
+  }
+
+  /** What is known of a request at this moment; undefined when nothing names its trace. */
+  traceNow(subject: TraceSubject): HarnessTrace | undefined {
+    return traceNow(subject, this.#sources);
+  }
+
+  /**
+   * Which trace headers went into and came out of every hop: of one request, or of every request that crossed a hop of this
+   * harness or was asked about.
+   */
+  audit(subject?: TraceSubject): AuditReport {
+    return this.#ledger.audit(subject);
+  }
+
+  /** Tells the audit of a hop that the harness cannot see: worker to engine, a queue, a side car. */
+  reportHop({ name, kind = 'other', sent, received }: ReportedHop): void {
+    const [out, back] = [sent ?? received ?? {}, received ?? sent ?? {}].map((carrier) => hopHeaders(carrierOf(carrier)));
+    this.#ledger.hop({ name, kind, sent: out, received: back, controlId: undefined, faults: [] });
+  }
+
+  /** Takes a record that was written elsewhere: a line of another process's log, or a logger of the app that is not ours. */
+  captureRecord(record: CapturedRecord): void {
+    this.#store.record(record);
+  }
+
+  /** Spans that have ended and belong to requests of this harness. */
+  get spans(): readonly FinishedSpan[] {
+    const traces = this.#ownTraces();
+    return this.#store.spans.filter(({ traceId }) => traces.has(traceId));
+  }
+
+  /** Records of requests of this harness. */
+  get records(): readonly CapturedRecord[] {
+    const traces = this.#ownTraces();
+    return this.#store.records.filter(({ traceId }) => traceId !== undefined && traces.has(traceId));
+  }
+
+  get workers(): readonly HarnessWorker[] {
+    return this.#workers;
+  }
+
+  /**
+   * Closes every worker, client and socket of the harness and takes its recording back. Later calls give the same promise.
+   * @throws ERR_HARNESS_LEAK with `leaks` when something would not close
+   */
+  close(): Promise<void> {
+    return (this.#closing ??= this.#close());
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(): Promise<void> {
+    this.#closed.abort();
+    const leaks = await this.#leaks.closeAll(this.#workers);
+    for (const stop of this.#stopListening) stop();
+    if (leaks.length > 0) throw new DynamoTracingError('ERR_HARNESS_LEAK', `still open after close():\n${leaks.map((leak) => `  - ${leak}`).join('\n')}`, { leaks });
+  }
+
+  #checkOpen(): void {
+    if (this.#closed.signal.aborted) throw new DynamoTracingError('ERR_HARNESS_CLOSED', 'the harness is closed');
+  }
+
+  readonly #onRequest = (worker: HarnessWorker, { sent, received, controlId, faults }: LinkRequest): void => {
+    this.#ledger.hop({ name: `gateway → worker ${worker.name}`, kind: 'tcp', sent: hopHeaders(carrierOf({ ...sent })), received: received === undefined ? undefined : hopHeaders(carrierOf({ ...received })), controlId, faults });
+  };
+
+  readonly #sources: LookupSources = {
+    store: this.#store,
+    ledger: this.#ledger,
+    remote: () => this.#remote,
+    readsLogs: () => this.#readsLogs,
+    running: () => this.#workers.flatMap((worker) => worker.running.map(({ requestId, traceId }) => ({ worker: worker.name, requestId, traceId }))),
+  };
+
+  /** Traces of requests that crossed a hop of this harness or were asked about. */
+  #ownTraces(): ReadonlySet<string> {
+    return new Set(this.#ledger.audit().requests.map(({ traceId }) => traceId).filter((id) => id !== undefined));
+  }
+}
+
+function emptyTrace(): HarnessTrace {
+  return new HarnessTrace({ traceId: 'unknown', requestId: undefined, callerSpanId: undefined, spans: [], records: [], strays: [], requestIdsOnHops: [] });
+}

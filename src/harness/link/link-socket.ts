@@ -1,0 +1,131 @@
+import { Duplex } from 'node:stream';
+import { Lane, type FaultTimers } from './lane.js';
+
+type Done = (error?: Error | null) => void;
+
+/** What happens to the bytes of one direction: a stage puts them, changed or not, on its lane. */
+export interface Stage {
+  push(chunk: Buffer): void;
+  end(): void;
+}
+
+/** Makes the stages of a connection, given its lanes. */
+export type Stages = (lanes: { readonly inbound: Lane; readonly outbound: Lane; readonly socket: LinkSocket }) => { readonly inbound: Stage; readonly outbound: Stage };
+
+/** What net.Socket and the sockets in memory have beyond a Duplex. */
+interface SocketExtras {
+  resetAndDestroy?(): unknown;
+  ref?(): unknown;
+  unref?(): unknown;
+}
+
+/** A worker's end of a connection with a link in front of it: every byte in and out passes a stage. */
+export class LinkSocket extends Duplex {
+  readonly #inner: Duplex;
+  readonly #inbound: Lane;
+  readonly #outbound: Lane;
+  readonly #stages: ReturnType<Stages>;
+  #wantsMore = true;
+  #held = false;
+
+  constructor(inner: Duplex, timers: FaultTimers, stages: Stages) {
+    super({ allowHalfOpen: true });
+    this.#inner = inner;
+    this.#inbound = new Lane({ write: (bytes) => { this.#wantsMore = this.push(bytes); }, end: () => void this.push(null), cut: () => this.reset() }, timers);
+    this.#outbound = new Lane({ write: (bytes) => { if (!inner.destroyed) inner.write(bytes); }, end: () => void inner.end(), cut: () => this.reset() }, timers);
+    this.#stages = stages({ inbound: this.#inbound, outbound: this.#outbound, socket: this });
+    inner.on('connect', () => this.emit('connect'));
+    inner.on('data', (chunk: Buffer) => this.#onData(chunk));
+    inner.on('end', () => this.#stages.inbound.end());
+    inner.on('error', (error) => this.destroy(error));
+    inner.on('close', () => this.#onInnerClose());
+  }
+
+  /** Breaks the connection as a dying process does. */
+  reset(): void {
+    if (!this.#inner.destroyed) (this.#inner as SocketExtras).resetAndDestroy?.();
+    this.destroy();
+  }
+
+  /** Closes after what has been written: the peer reads all of it and then the end. */
+  breakOff(): void {
+    this.#inner.end();
+    this.destroyAfterFlush();
+  }
+
+  private destroyAfterFlush(): void {
+    if (this.#inner.writableFinished || this.#inner.destroyed) this.destroy();
+    else this.#inner.once('finish', () => this.destroy());
+  }
+
+  /** Reads nothing for `ms` milliseconds. */
+  hold(ms: number, timers: FaultTimers): void {
+    this.#held = true;
+    this.#inner.pause();
+    timers.after(ms, () => {
+      this.#held = false;
+      this.#flow();
+    });
+  }
+
+  ref(): this {
+    (this.#inner as SocketExtras).ref?.();
+    return this;
+  }
+
+  unref(): this {
+    (this.#inner as SocketExtras).unref?.();
+    return this;
+  }
+
+  override _read(): void {
+    this.#wantsMore = true;
+    this.#flow();
+  }
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: Done): void {
+    this.#stages.outbound.push(chunk);
+    this.#outbound.whenIdle(() => this.#whenInnerDrained(done));
+  }
+
+  override _final(done: Done): void {
+    this.#stages.outbound.end();
+    this.#outbound.whenIdle(() => done());
+  }
+
+  override _destroy(error: Error | null, done: Done): void {
+    const { closed } = this.#inner;
+    if (!this.#inner.destroyed) this.#inner.destroy();
+    if (closed) done(error);
+    else this.#inner.once('close', () => done(error));
+  }
+
+  #onData(chunk: Buffer): void {
+    this.#stages.inbound.push(chunk);
+    if (!this.#mayFlow()) this.#inner.pause();
+    if (!this.#inbound.idle) this.#inbound.whenIdle(() => this.#flow());
+  }
+
+  #mayFlow(): boolean {
+    return this.#wantsMore && !this.#held && this.#inbound.idle;
+  }
+
+  #flow(): void {
+    if (this.#mayFlow() && !this.#inner.destroyed) this.#inner.resume();
+  }
+
+  #whenInnerDrained(done: Done): void {
+    if (this.#inner.destroyed || !this.#inner.writableNeedDrain) return done();
+    const go = (): void => {
+      this.#inner.off('drain', go).off('close', go);
+      done();
+    };
+    this.#inner.on('drain', go).on('close', go);
+  }
+
+  /** After a clean end both halves finish by themselves: what was received may still be unread. */
+  #onInnerClose(): void {
+    const clean = this.#inner.readableEnded && this.#inner.writableFinished;
+    if (!clean) this.destroy();
+  }
+}

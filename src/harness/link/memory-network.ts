@@ -1,0 +1,129 @@
+import { Duplex } from 'node:stream';
+import { setImmediate } from 'node:timers';
+import type { Network, NetworkListener, NetworkTarget } from '../../transport/index.js';
+
+type Done = (error?: Error | null) => void;
+
+/** One end of a connection in memory: behaves as a net.Socket with `allowHalfOpen` does, ports and kernel left out. */
+class MemorySocket extends Duplex {
+  #peer: MemorySocket | undefined;
+  /** Callback of a write that the peer has no room for. */
+  #stalled: Done | undefined;
+  #waitingForPeer: (() => void) | undefined;
+
+  constructor() {
+    super({ allowHalfOpen: true });
+  }
+
+  /** Joins two ends: what was written before goes out now. */
+  static join(a: MemorySocket, b: MemorySocket): void {
+    a.#peer = b;
+    b.#peer = a;
+    for (const end of [a, b]) end.#waitingForPeer?.();
+  }
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: Done): void {
+    const peer = this.#peer;
+    if (peer === undefined) {
+      this.#waitingForPeer = () => this._write(chunk, _encoding, done);
+      return;
+    }
+    if (peer.destroyed) return done(systemError('EPIPE', 'write'));
+    // A copy, as the kernel makes one: the writer may use its buffer again.
+    const room = peer.push(Buffer.from(chunk));
+    if (room) done();
+    else peer.#stalled = done;
+  }
+
+  override _read(): void {
+    const done = this.#stalled;
+    this.#stalled = undefined;
+    done?.();
+  }
+
+  override _final(done: Done): void {
+    if (this.#peer === undefined) {
+      this.#waitingForPeer = () => this._final(done);
+      return;
+    }
+    if (!this.#peer.destroyed) this.#peer.push(null);
+    done();
+  }
+
+  override _destroy(error: Error | null, done: Done): void {
+    const peer = this.#peer;
+    this._read();
+    if (peer !== undefined && !peer.destroyed && !this.writableFinished) peer.#onPeerGone();
+    done(error);
+  }
+
+  /** Closes as a process that dies does: the other end sees ECONNRESET. */
+  resetAndDestroy(): this {
+    const peer = this.#peer;
+    this.#peer = undefined;
+    if (peer !== undefined && !peer.destroyed) setImmediate(() => peer.destroy(systemError('ECONNRESET', 'read')));
+    return this.destroy();
+  }
+
+  /** The other end was destroyed: the reader sees its end, a write that waits fails. */
+  #onPeerGone(): void {
+    if (!this.readableEnded) this.push(null);
+  }
+}
+
+interface Listening {
+  readonly onConnection: (socket: Duplex) => void;
+}
+
+/**
+ * Connections inside this process: no ports, no kernel. Addresses look like any other and lead nowhere else; two
+ * networks do not see each other.
+ */
+export class MemoryNetwork implements Network {
+  readonly #listening = new Map<string, Listening>();
+  #nextPort = 1;
+
+  connect({ host, port }: NetworkTarget): Duplex {
+    const near = new MemorySocket();
+    setImmediate(() => {
+      if (near.destroyed) return;
+      const found = this.#listening.get(`${host}:${port}`);
+      if (found === undefined) {
+        near.destroy(systemError('ECONNREFUSED', 'connect', `${host}:${port}`));
+        return;
+      }
+      const far = new MemorySocket();
+      MemorySocket.join(near, far);
+      near.emit('connect');
+      found.onConnection(far);
+    });
+    return near;
+  }
+
+  listen(host: string, port: number, onConnection: (socket: Duplex) => void): Promise<NetworkListener> {
+    const chosen = port === 0 ? this.#freePort(host) : port;
+    const key = `${host}:${chosen}`;
+    if (this.#listening.has(key)) return Promise.reject(systemError('EADDRINUSE', 'listen', key));
+    this.#listening.set(key, { onConnection });
+    const close = (): Promise<void> => {
+      this.#listening.delete(key);
+      return Promise.resolve();
+    };
+    return Promise.resolve({ host, port: chosen, close });
+  }
+
+  /** Addresses that something listens on. */
+  get listening(): readonly string[] {
+    return [...this.#listening.keys()];
+  }
+
+  #freePort(host: string): number {
+    while (this.#listening.has(`${host}:${this.#nextPort}`)) this.#nextPort += 1;
+    if (this.#nextPort > 0xffff) throw systemError('EADDRINUSE', 'listen', host);
+    return this.#nextPort++;
+  }
+}
+
+function systemError(code: string, syscall: string, where = ''): Error {
+  return Object.assign(new Error(`${syscall} ${code}${where === '' ? '' : ` ${where}`}`), { code, syscall });
+}

@@ -1,0 +1,71 @@
+import type { SpanAttribute } from '../record/index.js';
+import { attributeText, connectionProblems, matchTree, parseTreePattern, wildcard, type HarnessTrace } from '../trace/index.js';
+import { invalidOption } from '../../internal/index.js';
+import { fieldDifferences, patternText, type FieldPatterns } from './fields.js';
+import { result, type CheckResult } from './result.js';
+
+function traceOption(matcher: string, given: unknown): HarnessTrace {
+  if (typeof given !== 'object' || given === null || !('spans' in given) || !('records' in given) || !('tree' in given)) throw invalidOption(`expect(trace).${matcher}()`, 'a trace: await harness.trace(response)', given);
+  return given as HarnessTrace;
+}
+
+function treeOf(trace: HarnessTrace): string {
+  return `Trace ${trace.traceId}:\n${trace.tree().split('\n').map((line) => `  ${line}`).join('\n')}`;
+}
+
+/** One root, no orphan, no id used twice, one request id, one trace. */
+export function checkConnectedTrace(given: HarnessTrace): CheckResult {
+  const trace = traceOption('toBeConnectedTrace', given);
+  const problems = connectionProblems(trace);
+  return result(problems.length === 0, 'a connected trace', () => ({ reason: `${problems.length === 1 ? '' : '\n'}${problems.join('\n')}`, more: treeOf(trace) }));
+}
+
+/**
+ * The trace has the shape of `pattern`: one span name a line, children indented, `*` for any text, `...` for any further spans,
+ * attributes in braces (`{request.outcome=success, @status=error}`).
+ * @throws ERR_OPTION_INVALID for a pattern that cannot be read
+ */
+export function checkTree(given: HarnessTrace, pattern: string): CheckResult {
+  const trace = traceOption('toMatchTree', given);
+  const parsed = parseTreePattern(pattern);
+  const mismatch = matchTree(parsed, trace.roots);
+  const expected = (): string => [...parsed.lines, ...(mismatch !== undefined && mismatch.line > parsed.lines.length ? ['(end)'] : [])].map((line, index) => `${mismatch?.line === index + 1 ? '>' : ' '} ${line}`).join('\n');
+  const keys = parsed.lines.some((line) => line.includes('{')) ? attributeKeys(pattern) : [];
+  return result(mismatch === undefined, 'the shape of a trace', () => ({ reason: `line ${mismatch?.line ?? 0} differs: ${mismatch?.reason ?? ''}`, expected: expected(), seen: trace.tree({ attributes: keys }), more: `Trace ${trace.traceId}` }));
+}
+
+function attributeKeys(pattern: string): string[] {
+  return [...pattern.matchAll(/[{,]\s*([^\s=,{}@]+)\s*=/g)].map(([, key = '']) => key);
+}
+
+/** A span of this name (`*` for any text) has these attributes. */
+export function checkSpanAttributes(given: HarnessTrace, name: string, attributes: FieldPatterns): CheckResult {
+  const trace = traceOption('toHaveSpanAttributes', given);
+  const named = trace.spans.filter((span) => wildcard(name).test(span.name));
+  const differences = named.map((span) => fieldDifferences(span.attributes, attributes));
+  const closest = differences.reduce<string[] | undefined>((best, next) => (best === undefined || next.length < best.length ? next : best), undefined);
+  return result(closest?.length === 0, `a span ${name} with attributes`, () => ({
+    reason: closest === undefined ? 'there is no span of this name' : `\n${closest.join('\n')}`,
+    expected: Object.entries(attributes).map(([key, value]) => `${key}=${patternText(value)}`).join(', '),
+    seen: trace.tree({ attributes: closest === undefined ? [] : Object.keys(attributes) }),
+  }));
+}
+
+const COMPLETED = 'request completed';
+
+/** Exactly one completion record of the request (and of each worker that served it), with these fields. */
+export function checkCompletedOnce(given: HarnessTrace, fields: FieldPatterns = {}): CheckResult {
+  const trace = traceOption('toHaveCompletedOnce', given);
+  const completed = trace.recordsOf(COMPLETED);
+  const own = completed.filter((record) => record.fields['span_name'] !== 'handle_payload');
+  const problems = own.length === 1 ? fieldDifferences(own[0]?.fields ?? {}, fields) : [own.length === 0 ? 'there is none' : `there are ${own.length}`];
+  const perSpan = new Map<string, number>();
+  for (const { spanId } of completed) if (spanId !== undefined) perSpan.set(spanId, (perSpan.get(spanId) ?? 0) + 1);
+  for (const [spanId, times] of perSpan) if (times > 1) problems.push(`span ${spanId} has ${times} of them`);
+  return result(problems.length === 0, `exactly one record "${COMPLETED}"`, () => ({ reason: problems.length === 1 ? problems[0] : `\n${problems.join('\n')}`, seen: recordsText(trace) }));
+}
+
+function recordsText({ records }: HarnessTrace): string {
+  if (records.length === 0) return '(no records)';
+  return records.map(({ level, message, fields }) => `${level} ${message} ${Object.entries(fields).filter(([key, value]) => value !== undefined && !['method', 'uri', 'trace_id', 'parent_id', 'x_request_id'].includes(key)).map(([key, value]) => `${key}=${attributeText(value as SpanAttribute)}`).join(' ')}`).join('\n');
+}

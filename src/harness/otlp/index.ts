@@ -1,0 +1,1 @@
+export { Collector, type CollectorOptions, type CollectorSink } from './collector.js';

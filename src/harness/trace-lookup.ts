@@ -1,0 +1,142 @@
+import { clearTimeout, setTimeout } from 'node:timers';
+import { DynamoTracingError } from '../errors/index.js';
+import type { Ledger, Story } from './audit/index.js';
+import type { CapturedRecord, FinishedSpan, TraceStore } from './record/index.js';
+import { HarnessTrace, buildTree, cluesOf, idsOf, traceOf, treeText, type TraceSubject } from './trace/index.js';
+
+/** What `harness.trace()` waits for beside the end of what has begun. */
+export interface TraceOptions {
+  /** Longest wait in milliseconds. Default: the harness's `timeoutMs`. */
+  readonly timeoutMs?: number | undefined;
+  /** Names of spans that must have ended. Default none. */
+  readonly spans?: readonly string[] | undefined;
+  /** Messages of records that must have been written. Default none. */
+  readonly records?: readonly string[] | undefined;
+}
+
+/** What a lookup is made in. */
+export interface LookupSources {
+  readonly store: TraceStore;
+  readonly ledger: Ledger;
+  /** Requests that workers of the harness are busy with: the worker's name and the request's ids. */
+  running(): readonly { readonly worker: string; readonly requestId: string; readonly traceId: string }[];
+  /** Spans come from other processes too: when they are complete only their parents tell. */
+  remote(): boolean;
+  /** Records of other processes are read too: they may come later than the spans. */
+  readsLogs(): boolean;
+}
+
+/** @throws ERR_OPTION_INVALID for something that names no request */
+export function checkSubject(subject: TraceSubject): void {
+  cluesOf(subject);
+}
+
+/** The trace of a subject as far as it is known now; undefined when nothing names it. */
+export function traceNow(subject: TraceSubject, sources: LookupSources): HarnessTrace | undefined {
+  const story = sources.ledger.story(subject);
+  return story.traceId === undefined ? undefined : assemble(story, story.traceId, sources);
+}
+
+/**
+ * The trace of a subject once it is complete: its spans have ended, the HTTP response has closed, workers are through, every
+ * request that was received is recorded as completed. Looks again whenever something happens, never in between.
+ * @throws ERR_TRACE_TIMEOUT with `missing`
+ */
+export function waitForTrace(subject: TraceSubject, sources: LookupSources, options: TraceOptions, timeoutMs: number, closed: AbortSignal): Promise<HarnessTrace> {
+  return new Promise((resolve, reject) => {
+    const look = (): boolean => {
+      const story = sources.ledger.story(subject);
+      if (story.traceId === undefined || missingOf(story, sources, options).length > 0) return false;
+      finish();
+      resolve(assemble(story, story.traceId, sources));
+      return true;
+    };
+    const timeOut = (): void => {
+      finish();
+      reject(timedOut(subject, sources, options, timeoutMs));
+    };
+    const close = (): void => {
+      finish();
+      reject(new DynamoTracingError('ERR_HARNESS_CLOSED', 'the harness was closed while a trace was waited for'));
+    };
+    const unwatch = sources.store.watch(() => void look());
+    const timer = setTimeout(timeOut, timeoutMs);
+    const finish = (): void => {
+      clearTimeout(timer);
+      unwatch();
+      closed.removeEventListener('abort', close);
+    };
+    closed.addEventListener('abort', close);
+    look();
+  });
+}
+
+function timedOut(subject: TraceSubject, sources: LookupSources, options: TraceOptions, timeoutMs: number): DynamoTracingError {
+  const story = sources.ledger.story(subject);
+  const missing = missingOf(story, sources, options);
+  const spans = story.traceId === undefined ? [] : sources.store.spansOf(story.traceId);
+  const seen = `seen of trace ${story.traceId ?? '(unknown)'}:\n${treeText(buildTree(spans))}`;
+  return new DynamoTracingError('ERR_TRACE_TIMEOUT', `the trace was not complete within ${timeoutMs} ms; missing:\n${missing.map((what) => `  - ${what}`).join('\n')}\n${seen}`, { missing, timeoutMs, traceId: story.traceId });
+}
+
+/** Everything that a trace still waits for. */
+function missingOf(story: Story, sources: LookupSources, options: TraceOptions): string[] {
+  const { traceId, inbound } = story;
+  const { store } = sources;
+  if (traceId === undefined) return ['anything that names the trace: no header of the response, span, record or hop of this request does'];
+  const spans = store.spansOf(traceId);
+  const missing = store.openSpansOf(traceId).map(({ name, spanId }) => `the end of span ${name} (${spanId})`);
+  if (spans.length === 0 && missing.length === 0) missing.push(`any span of trace ${traceId}${sampledOut(story)}`);
+  if (inbound !== undefined && !inbound.finished) missing.push(`the end of the HTTP response to ${inbound.method} ${inbound.url}`);
+  for (const { worker, requestId, traceId: of } of sources.running()) if (of === traceId || requestId === story.requestId) missing.push(`the end of request ${requestId} in worker ${worker}`);
+  missing.push(...missingRecords(recordsOf(story, store)));
+  if (sources.remote()) missing.push(...missingParents(story, sources));
+  if (sources.readsLogs()) missing.push(...missingCompletions(spans, recordsOf(story, store)));
+  for (const name of options.spans ?? []) if (!spans.some((span) => span.name === name)) missing.push(`a span ${name}`);
+  for (const message of options.records ?? []) if (!recordsOf(story, store).some((record) => record.message === message)) missing.push(`a record "${message}"`);
+  return missing;
+}
+
+function sampledOut({ sent, inbound }: Story): string {
+  const flags = (inbound?.received ?? sent)?.['traceparent']?.slice(-2);
+  return flags === '00' ? ' (its traceparent says that it is not sampled: flags 00)' : '';
+}
+
+/** Each request that was received must be completed: by the span that its records carry. */
+function missingRecords(records: readonly CapturedRecord[]): string[] {
+  const completed = new Set(records.filter(({ message }) => message === 'request completed').map(({ spanId }) => spanId));
+  return records.filter(({ message, spanId }) => message === 'request received' && !completed.has(spanId)).map(({ fields }) => `the record "request completed" of ${typeof fields['span_name'] === 'string' ? fields['span_name'] : 'a request'}`);
+}
+
+/** A gateway's span that says how its request went has a record that says so too. */
+function missingCompletions(spans: readonly FinishedSpan[], records: readonly CapturedRecord[]): string[] {
+  const done = new Set(records.filter(({ message }) => message === 'request completed').map(({ spanId }) => spanId));
+  return spans.filter(({ name, spanId, attributes }) => name === 'http-request' && attributes['request.outcome'] !== undefined && !done.has(spanId)).map(({ spanId }) => `the record "request completed" of http-request (${spanId}) in the logs that are read: JSON lines at level info`);
+}
+
+/** Exporters send children before their parents: a trace is whole when it has a root and nobody's parent is missing. */
+function missingParents({ traceId, callerSpanId, hops, sent: asked }: Story, { store }: LookupSources): string[] {
+  const spans = traceId === undefined ? [] : store.spansOf(traceId);
+  const ids = new Set(spans.map(({ spanId }) => spanId));
+  const orphans = spans.filter(({ parentSpanId }) => parentSpanId !== undefined && !ids.has(parentSpanId) && parentSpanId !== callerSpanId);
+  const senders = new Set(hops.map(({ sent }) => traceOf(sent)?.spanId));
+  // What the client sent may not be known: then the one span that continues something outside is the root.
+  const isRoot = ({ parentSpanId, parentIsRemote }: FinishedSpan): boolean => asked === undefined && parentIsRemote !== false && !senders.has(parentSpanId);
+  return (orphans.length === 1 ? orphans.filter((span) => !isRoot(span)) : orphans).map(({ name, parentSpanId }) => `the parent ${parentSpanId ?? ''} of span ${name}`);
+}
+
+function assemble(story: Story, traceId: string, sources: LookupSources): HarnessTrace {
+  const { store } = sources;
+  const { requestId, callerSpanId } = story;
+  const strays = requestId === undefined ? [] : store.spans.filter((span) => span.attributes['request_id'] === requestId && span.traceId !== traceId);
+  const requestIdsOnHops = story.hops.flatMap(({ name, sent }) => {
+    const id = sent?.['request-id'];
+    return id === undefined ? [] : [{ id, who: name }];
+  });
+  return new HarnessTrace({ traceId, requestId, callerSpanId, spans: store.spansOf(traceId), records: recordsOf(story, store), strays, requestIdsOnHops });
+}
+
+function recordsOf(story: Story, store: TraceStore): CapturedRecord[] {
+  const ids = new Set([story.requestId, ...idsOf(story.inbound?.received)].filter((id) => id !== undefined));
+  return store.records.filter(({ traceId, requestId, fields }) => (traceId !== undefined && traceId === story.traceId) || (requestId !== undefined ? requestId === story.requestId : typeof fields['x_request_id'] === 'string' && ids.has(fields['x_request_id'])));
+}

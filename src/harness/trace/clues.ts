@@ -1,0 +1,94 @@
+import { carrierOf, isRequestId, parseTraceparent, TRACE_HEADERS, type CarrierReader, type CarrierTarget, type Traceparent } from '../../trace-context/index.js';
+import { invalidOption } from '../../internal/index.js';
+
+/** Trace headers by name, as one side of a hop had them; those without a value are absent. */
+export type HopHeaders = Readonly<Partial<Record<string, string>>>;
+
+/** Headers that the audit follows: trace context and ids. */
+export const AUDITED_HEADERS: readonly string[] = TRACE_HEADERS;
+
+/**
+ * What `harness.trace()` and the matchers take for a request: a response (supertest, fetch, Fastify's inject, node:http), a
+ * trace of the harness, or text: a request id, an `x-request-id`, a trace id, a `traceparent`.
+ */
+export type TraceSubject = string | { readonly headers: CarrierTarget | object } | { readonly traceId: string };
+
+/** What a subject says about its request. */
+export interface Clues {
+  readonly traceId?: string | undefined;
+  /** Text that may be a request id or an `x-request-id`. */
+  readonly id?: string | undefined;
+  /** Headers of the response. */
+  readonly answered?: HopHeaders | undefined;
+  /** Headers of the request as the client sent them. */
+  readonly sent?: HopHeaders | undefined;
+  /** The ClientRequest behind a response. */
+  readonly clientRequest?: object | undefined;
+  /** The fetch Response itself. */
+  readonly response?: object | undefined;
+  readonly status?: number | undefined;
+}
+
+/** Reads what is known of a request. @throws ERR_OPTION_INVALID for something that is none of the subjects */
+export function cluesOf(subject: TraceSubject): Clues {
+  if (typeof subject === 'string') return textClues(subject.trim());
+  const given: unknown = subject;
+  if (typeof given !== 'object' || given === null) throw invalidOption('trace(subject)', 'a response, a request id, a trace id or a trace', given);
+  if ('traceId' in given && typeof given.traceId === 'string') return { traceId: given.traceId, ...('requestId' in given && typeof given.requestId === 'string' ? { id: given.requestId } : {}) };
+  if (!('headers' in given) || typeof given.headers !== 'object' || given.headers === null) throw invalidOption('trace(subject)', 'a response, a request id, a trace id or a trace', given);
+  return responseClues(given as ResponseLike);
+}
+
+function textClues(text: string): Clues {
+  const parent = parseTraceparent(text);
+  if (parent !== undefined) return { traceId: parent.traceId };
+  return /^[0-9a-f]{32}$/.test(text) ? { traceId: text, id: text } : { id: text };
+}
+
+interface ResponseLike {
+  readonly headers: CarrierTarget;
+  readonly status?: number;
+  readonly statusCode?: number;
+  /** supertest and node:http: the ClientRequest. */
+  readonly req?: { getHeaders?(): object; readonly headers?: object };
+  /** Fastify's inject. */
+  readonly raw?: { readonly req?: { readonly headers?: object } };
+}
+
+function responseClues(response: ResponseLike): Clues {
+  const request = response.req;
+  const sentBy = typeof request?.getHeaders === 'function' ? request.getHeaders() : (request?.headers ?? response.raw?.req?.headers);
+  return {
+    answered: hopHeaders(carrierOf(response.headers)),
+    sent: sentBy === undefined ? undefined : hopHeaders(carrierOf(sentBy as CarrierTarget)),
+    clientRequest: request,
+    response,
+    status: response.status ?? response.statusCode,
+  };
+}
+
+/** The audited headers that a carrier holds; several values of one are joined as HTTP does. */
+export function hopHeaders(carrier: CarrierReader): HopHeaders {
+  const found: Record<string, string> = {};
+  for (const name of AUDITED_HEADERS) {
+    const value = carrier.get(name);
+    if (value !== undefined) found[name] = typeof value === 'string' ? value : value.join(', ');
+  }
+  return found;
+}
+
+/** The trace that a hop's headers continue. */
+export function traceOf(headers: HopHeaders | undefined): Traceparent | undefined {
+  const text = headers?.['traceparent'];
+  return text === undefined ? undefined : parseTraceparent(text);
+}
+
+/** The ids that headers name, the canonical one first. */
+export function idsOf(headers: HopHeaders | undefined): string[] {
+  return [headers?.['request-id'], headers?.['x-request-id']].filter((id) => id !== undefined);
+}
+
+/** Whether text is a canonical request id. */
+export function isCanonical(id: string | undefined): id is string {
+  return id !== undefined && isRequestId(id);
+}

@@ -1,0 +1,90 @@
+import type { FinishedSpan, SpanAttribute } from '../record/index.js';
+
+/** A span with the spans below it, in the order they started. */
+export interface SpanNode {
+  readonly span: FinishedSpan;
+  readonly children: readonly SpanNode[];
+}
+
+/** What `tree()` prints beside names. */
+export interface TreeOptions {
+  /** Attributes to show: names, with `*` for any part of one, or true for all. Default none. */
+  readonly attributes?: boolean | readonly string[] | undefined;
+  /** Show how long each span took. Default false. */
+  readonly times?: boolean | undefined;
+}
+
+/** The spans as trees. A span whose parent is not among them is a root. */
+export function buildTree(spans: readonly FinishedSpan[]): readonly SpanNode[] {
+  const ids = new Set(spans.map(({ spanId }) => spanId));
+  const below = new Map<string | undefined, FinishedSpan[]>();
+  for (const span of [...spans].sort((a, b) => a.startMs - b.startMs)) {
+    const parent = span.parentSpanId !== undefined && span.parentSpanId !== span.spanId && ids.has(span.parentSpanId) ? span.parentSpanId : undefined;
+    below.set(parent, [...(below.get(parent) ?? []), span]);
+  }
+  const seen = new Set<FinishedSpan>();
+  const nodes = (parent: string | undefined): SpanNode[] =>
+    (below.get(parent) ?? []).flatMap((span) => {
+      if (seen.has(span)) return [];
+      seen.add(span);
+      return [{ span, children: nodes(span.spanId) }];
+    });
+  const roots = nodes(undefined);
+  // Spans that are their own ancestors have no root: they are shown all the same.
+  for (const span of spans) {
+    if (seen.has(span)) continue;
+    seen.add(span);
+    roots.push({ span, children: nodes(span.spanId) });
+  }
+  return roots;
+}
+
+/**
+ * The trees as indented text, one span a line: what `toMatchTree` takes. A span that failed shows `{@status=error}`; with
+ * several roots each says why it is one.
+ */
+export function treeText(roots: readonly SpanNode[], options: TreeOptions = {}): string {
+  if (roots.length === 0) return '(no spans)';
+  const lines: string[] = [];
+  const add = (node: SpanNode, depth: number): void => {
+    const note = depth === 0 && roots.length > 1 ? rootNote(node.span) : '';
+    lines.push(`${'  '.repeat(depth)}${node.span.name}${details(node.span, options)}${note}`);
+    for (const child of node.children) add(child, depth + 1);
+  };
+  for (const root of roots) add(root, 0);
+  return lines.join('\n');
+}
+
+function rootNote(span: FinishedSpan): string {
+  return span.parentSpanId === undefined ? '  # a root' : `  # its parent ${span.parentSpanId} is not in this trace`;
+}
+
+function details(span: FinishedSpan, { attributes, times }: TreeOptions): string {
+  const pairs: string[] = [];
+  if (span.status === 'error') pairs.push('@status=error');
+  for (const [key, value] of Object.entries(span.attributes)) if (isShown(key, attributes)) pairs.push(`${key}=${shownValue(value)}`);
+  const braces = pairs.length === 0 ? '' : ` {${pairs.join(', ')}}`;
+  return times === true ? `${braces}  # ${span.durationMs.toFixed(1)} ms` : braces;
+}
+
+function isShown(key: string, attributes: TreeOptions['attributes']): boolean {
+  if (attributes === undefined || typeof attributes === 'boolean') return attributes === true;
+  return attributes.some((pattern) => wildcard(pattern).test(key));
+}
+
+function shownValue(value: SpanAttribute): string {
+  const text = attributeText(value);
+  return /^[^\s,{}"#*]+$/.test(text) ? text : JSON.stringify(text);
+}
+
+/** An attribute's value as the text that patterns are held against. */
+export function attributeText(value: SpanAttribute): string {
+  if (value instanceof Error) return value.message;
+  if (typeof value === 'object' && value !== null) return JSON.stringify(value, (_key, inner: unknown) => (typeof inner === 'bigint' ? inner.toString() : inner));
+  return String(value);
+}
+
+/** `*` stands for any text, everything else for itself. */
+export function wildcard(pattern: string): RegExp {
+  return new RegExp(`^${pattern.split('*').map((part) => part.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')).join('[^]*')}$`);
+}

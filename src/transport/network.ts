@@ -73,11 +73,14 @@ function tlsServer({ cert, key, ca }: ServerTls, handshakeTimeoutMs: number, onC
   return server;
 }
 
+/** Workers answer a burst of calls by dialling home all at once; Node's 511 would drop some. The system caps it at its own limit. */
+const BACKLOG = 4096;
+
 function startListening(server: net.Server, host: string, port: number): Promise<NetworkListener> {
   return new Promise((resolve, reject) => {
     const handshakes = server instanceof tls.Server ? trackHandshakes(server) : undefined;
     server.once('error', reject);
-    server.listen({ host, port }, () => {
+    server.listen({ host, port, backlog: BACKLOG }, () => {
       server.off('error', reject);
       // E.g. EMFILE while accepting: the listener goes on, the peer sees its connection refused or reset.
       server.on('error', () => undefined);

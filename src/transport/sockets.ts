@@ -24,24 +24,29 @@ export function holdProcess(socket: Duplex, hold: boolean): void {
  * The turn ends after all promises that are ready have run, so requests sent from their continuations are gathered too.
  */
 export class TurnWriter {
-  #corked = false;
-  readonly #uncork = (): void => {
-    this.#corked = false;
-    this.socket.uncork();
-  };
+  #inTurn = false;
+  readonly #onTurnOver = (): void => this.endTurn();
 
-  constructor(private readonly socket: Duplex) {}
+  constructor(protected readonly socket: Duplex) {}
 
   /** Writes `chunks` in order; false asks for a pause until `drain`. */
   write(chunks: readonly Uint8Array[]): boolean {
-    if (!this.#corked) {
-      this.#corked = true;
-      this.socket.cork();
-      process.nextTick(this.#uncork);
-    }
+    this.beginTurn();
     let more = true;
     for (const chunk of chunks) more = this.socket.write(chunk);
     return more;
+  }
+
+  protected beginTurn(): void {
+    if (this.#inTurn) return;
+    this.#inTurn = true;
+    this.socket.cork();
+    process.nextTick(this.#onTurnOver);
+  }
+
+  protected endTurn(): void {
+    this.#inTurn = false;
+    this.socket.uncork();
   }
 }
 

@@ -61,7 +61,7 @@ export class Exchange {
   }
 }
 
-// One function for all: no closure per request.
+// One function for all, with no closure until the time is up; then acks that have already arrived count first (see Deadline).
 function onTimeout(exchange: Exchange): void {
-  exchange.timeOut();
+  setImmediate(() => exchange.timeOut());
 }

@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream';
 import { DynamoTracingError, isDynamoTracingError } from '../../errors/index.js';
 import { monotonicMs } from '../../internal/index.js';
 import { AckDecoder } from '../../protocol/index.js';
+import { Deadline } from '../deadline.js';
 import { holdProcess, onceConnected, TurnWriter } from '../sockets.js';
 import type { Network, NetworkTarget } from '../types.js';
 import type { Exchange } from './exchange.js';
@@ -32,7 +33,7 @@ export class RequestConnection {
   readonly #writer: TurnWriter;
   readonly #acks: AckDecoder;
   readonly #unacked: Exchange[] = [];
-  readonly #connectTimer: NodeJS.Timeout;
+  readonly #connectDeadline: Deadline;
   #state: 'connecting' | 'open' | 'closed' = 'connecting';
   #failure: DynamoTracingError | undefined;
   /** Monotonic milliseconds of the last request or ack. */
@@ -46,7 +47,7 @@ export class RequestConnection {
     this.#socket = settings.network.connect(target);
     this.#writer = new TurnWriter(this.#socket);
     this.#acks = new AckDecoder(settings.maxMessageSize);
-    this.#connectTimer = setTimeout(() => this.#onConnectTimeout(), settings.connectTimeoutMs);
+    this.#connectDeadline = new Deadline(settings.connectTimeoutMs, () => this.#onConnectTimeout());
     onceConnected(this.#socket, () => this.#onConnect());
     this.#socket.on('data', (chunk: Buffer) => this.#onData(chunk));
     this.#socket.on('drain', () => owner.onRoom());
@@ -88,7 +89,7 @@ export class RequestConnection {
   }
 
   #onConnect(): void {
-    clearTimeout(this.#connectTimer);
+    this.#connectDeadline.clear();
     this.#state = 'open';
     this.owner.onOpen(this);
     if (this.#unacked.length === 0) holdProcess(this.#socket, false);
@@ -122,7 +123,7 @@ export class RequestConnection {
   }
 
   #onClose(): void {
-    clearTimeout(this.#connectTimer);
+    this.#connectDeadline.clear();
     const opened = this.#state === 'open';
     this.#state = 'closed';
     const error = this.#failure ?? this.#closedByPeer(opened);

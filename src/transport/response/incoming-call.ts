@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { DynamoTracingError, isDynamoTracingError } from '../../errors/index.js';
 import { decodeHandshake, decodePrologue, encodeStreamControl, encodeTwoPart, type Prologue, type TwoPartFrame } from '../../protocol/index.js';
+import { Deadline } from '../deadline.js';
 import { FrameSource } from '../frame-source.js';
 import { finish } from '../sockets.js';
 
@@ -25,7 +26,7 @@ const MAX_HANDSHAKE = 65_536;
 /** A socket that a worker has dialled, up to its prologue: first a handshake, then whether there will be a response. */
 export class IncomingCall {
   readonly #frames: FrameSource;
-  readonly #timer: NodeJS.Timeout;
+  readonly #deadline: Deadline;
   #waiter: CallWaiter | undefined;
   #over = false;
 
@@ -35,7 +36,7 @@ export class IncomingCall {
     private readonly settings: { readonly handshakeTimeoutMs: number; readonly maxMessageSize: number },
   ) {
     this.#frames = new FrameSource(settings.maxMessageSize);
-    this.#timer = setTimeout(() => this.#refuse('no handshake in time'), settings.handshakeTimeoutMs);
+    this.#deadline = new Deadline(settings.handshakeTimeoutMs, () => this.#refuse('no handshake in time'));
     socket.on('data', this.#onData);
     socket.on('error', this.#onLost).on('end', this.#onLost).on('close', this.#onLost);
   }
@@ -65,7 +66,7 @@ export class IncomingCall {
     if (handshake.streamType !== 'response') return this.#refuse('a request stream was not offered');
     this.#waiter = this.taker.claim(handshake.subject, this);
     if (this.#waiter === undefined) return this.#onUnwanted();
-    clearTimeout(this.#timer);
+    this.#deadline.clear();
   }
 
   /** Its caller gave up before it called. Running workers are not told by a mere close: a handler that waits would wait on. */
@@ -105,7 +106,7 @@ export class IncomingCall {
   /** Stops listening, except to errors: somebody always has to. */
   #leave(): void {
     this.#over = true;
-    clearTimeout(this.#timer);
+    this.#deadline.clear();
     this.socket.off('data', this.#onData).off('end', this.#onLost).off('close', this.#onLost);
   }
 }

@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { DynamoTracingError } from '../../errors/index.js';
 import type { PayloadCodec, TcpStreamConnectionInfo } from '../../protocol/index.js';
+import { Deadline } from '../deadline.js';
 import type { FrameSource } from '../frame-source.js';
 import type { ResponseStream } from '../types.js';
 import type { CallWaiter, IncomingCall } from './incoming-call.js';
@@ -33,7 +34,7 @@ export class Registration<T> implements CallWaiter {
   #settled = false;
   #call: IncomingCall | undefined;
   #stream: ResponseReceiver<T> | undefined;
-  #timer: NodeJS.Timeout | undefined;
+  #deadline: Deadline | undefined;
 
   constructor(
     /** Where the worker is to dial: for the control message. */
@@ -51,9 +52,9 @@ export class Registration<T> implements CallWaiter {
   /** Gives the worker so long, in milliseconds, from now to its prologue: ERR_PROLOGUE_TIMEOUT. 0 is for ever. */
   expectWithin(timeoutMs: number): void {
     if (this.#settled || timeoutMs === 0) return;
-    this.#timer = setTimeout(() => {
+    this.#deadline = new Deadline(timeoutMs, () => {
       this.cancel(new DynamoTracingError('ERR_PROLOGUE_TIMEOUT', `the worker acknowledged the request and did not begin its answer within ${timeoutMs} ms`, { timeoutMs }));
-    }, timeoutMs);
+    });
   }
 
   /**
@@ -97,7 +98,7 @@ export class Registration<T> implements CallWaiter {
   #settle(): boolean {
     if (this.#settled) return false;
     this.#settled = true;
-    clearTimeout(this.#timer);
+    this.#deadline?.clear();
     this.owner.release(this.connectionInfo.subject);
     return true;
   }

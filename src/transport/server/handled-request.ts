@@ -1,7 +1,8 @@
+import type { Context } from '@opentelemetry/api';
 import { RECORD_TARGETS, type Log } from '../../logging/index.js';
 import { isDynamoTracingError } from '../../errors/index.js';
-import { encodeStreamItem, payloadCodec, type ControlMessage, type PayloadCodec, type RequestHeaders } from '../../protocol/index.js';
-import { runInContext } from '../../trace-context/index.js';
+import { payloadCodec, streamItemContent, type ControlMessage, type PayloadCodec, type RequestHeaders } from '../../protocol/index.js';
+import { activeContext, runInContext } from '../../trace-context/index.js';
 import type { HandlerResult } from '../types.js';
 import { errorItem, itemToWire } from './annotated.js';
 import type { EndpointEntry } from './endpoint-entry.js';
@@ -119,7 +120,7 @@ export class HandledRequest implements Work, HomeCallEvents {
     this.#items = items;
     home.prologue();
     try {
-      await this.#pump(items, codec, home);
+      await runInContext(record.span.context, () => this.#pump(items, codec, home, record.span.context));
     } catch (error) {
       this.#streamFailed(record, home, codec, error);
     }
@@ -148,14 +149,13 @@ export class HandledRequest implements Work, HomeCallEvents {
     }
   }
 
-  async #pump(items: Items, codec: PayloadCodec, home: HomeCall): Promise<void> {
-    const context = this.#record?.span.context;
-    if (context === undefined) return;
+  /** Runs in `context`, and sees to it that every step does: one may have left another behind. */
+  async #pump(items: Items, codec: PayloadCodec, home: HomeCall, context: Context): Promise<void> {
     const step = (): ReturnType<Items['next']> => items.next();
     while (this.#cancelled !== 'kill') {
-      const { done, value } = await runInContext(context, step);
+      const { done, value } = await (activeContext() === context ? items.next() : runInContext(context, step));
       if (done === true || this.#killedMeanwhile()) return;
-      const full = home.send(encodeStreamItem(codec, { data: itemToWire(value), completeFinal: false }));
+      const full = home.send(streamItemContent(codec, { data: itemToWire(value), completeFinal: false }));
       if (full !== undefined) await full;
     }
   }
@@ -169,13 +169,13 @@ export class HandledRequest implements Work, HomeCallEvents {
     if (this.#killedMeanwhile()) return;
     // What a stop makes a handler throw is no failure.
     if (this.#cancelled === 'stop' && isCancellation(error)) return;
-    void home.send(encodeStreamItem(codec, { data: errorItem(error), completeFinal: false }));
+    void home.send(streamItemContent(codec, { data: errorItem(error), completeFinal: false }));
     this.#failed(record, error, 'internal');
   }
 
   #finish(record: RequestRecord, home: HomeCall, codec: PayloadCodec): void {
     if (this.#killedMeanwhile()) return this.#leaveItems();
-    void home.send(encodeStreamItem(codec, { completeFinal: true }));
+    void home.send(streamItemContent(codec, { completeFinal: true }));
     home.finish(true);
     record.complete(this.#cancelled === undefined ? { status: 'success', errorType: '' } : this.#cancelledOutcome());
   }

@@ -1,9 +1,11 @@
 import type { Duplex } from 'node:stream';
 import { DynamoTracingError } from '../../errors/index.js';
 import { decodeStreamControl, encodeHandshake, encodePrologue, encodeStreamControl, encodeTwoPart, type Prologue, type TcpStreamConnectionInfo, type TwoPartFrame } from '../../protocol/index.js';
+import { Deadline } from '../deadline.js';
 import { FrameSource } from '../frame-source.js';
-import { onceConnected, TurnWriter } from '../sockets.js';
+import { onceConnected } from '../sockets.js';
 import type { Network } from '../types.js';
+import { FrameWriter } from './frame-writer.js';
 
 export interface HomeCallSettings {
   readonly network: Network;
@@ -20,7 +22,7 @@ export interface HomeCallEvents {
   onKill(reason: 'kill' | 'lost'): void;
 }
 
-/** Frames up to this size are copied into one buffer: two writes of small pieces cost more. */
+/** A header up to this size is copied behind its lengths: two writes of small pieces cost more. */
 const COALESCE_BELOW = 4096;
 /**
  * Unsent bytes from which on the next item waits for `drain`. Above Node's own mark of 16 KiB, so that a handler that is
@@ -36,7 +38,7 @@ export class HomeCall {
   /** Settles when the socket is closed, whoever closed it. Never rejects. */
   readonly closed: Promise<void>;
   readonly #socket: Duplex;
-  readonly #writer: TurnWriter;
+  readonly #writer: FrameWriter;
   readonly #frames = new FrameSource(MAX_CONTROL_SIZE);
   #state: 'connecting' | 'open' | 'finishing' | 'closed' = 'connecting';
   #stopped = false;
@@ -50,7 +52,7 @@ export class HomeCall {
     private readonly events: HomeCallEvents,
   ) {
     this.#socket = settings.network.connect({ host: home.host, port: home.port });
-    this.#writer = new TurnWriter(this.#socket);
+    this.#writer = new FrameWriter(this.#socket);
     this.#socket.on('data', (chunk: Buffer) => this.#onData(chunk));
     this.#socket.on('drain', () => this.#release());
     this.#socket.on('end', () => this.#onEnd());
@@ -63,13 +65,16 @@ export class HomeCall {
     const { host, port, subject } = this.home;
     const { connectTimeoutMs: timeoutMs } = this.settings;
     return new Promise((resolve, reject) => {
-      this.#timer = setTimeout(() => {
+      const deadline = new Deadline(timeoutMs, () => {
         reject(new DynamoTracingError('ERR_CONNECT_TIMEOUT', `the caller's response plane ${host}:${port} was not reached within ${timeoutMs} ms`, { timeoutMs }));
         this.#socket.destroy();
-      }, timeoutMs);
-      this.#socket.once('close', () => reject(new DynamoTracingError('ERR_CONNECT_FAILED', `the caller's response plane ${host}:${port} cannot be reached`, { cause: this.#error })));
+      });
+      this.#socket.once('close', () => {
+        deadline.clear();
+        reject(new DynamoTracingError('ERR_CONNECT_FAILED', `the caller's response plane ${host}:${port} cannot be reached`, { cause: this.#error }));
+      });
       onceConnected(this.#socket, () => {
-        clearTimeout(this.#timer);
+        deadline.clear();
         this.#state = 'open';
         this.#writer.write(encodeTwoPart(encodeHandshake({ subject, streamType: 'response' }), undefined, { coalesceBelow: COALESCE_BELOW }));
         resolve();
@@ -83,12 +88,12 @@ export class HomeCall {
   }
 
   /**
-   * Writes a data frame. Gives a promise when the caller is slower than that: wait for it before the next item.
+   * Writes a data frame of bytes or text. Gives a promise when the caller is slower than that: wait for it before the next item.
    * @throws ERR_FRAME_TOO_LARGE
    */
-  send(data: Uint8Array): Promise<void> | undefined {
+  send(data: Uint8Array | string): Promise<void> | undefined {
     if (this.#state !== 'open') return undefined;
-    this.#writer.write(encodeTwoPart(undefined, data, { maxSize: this.settings.maxMessageSize, coalesceBelow: COALESCE_BELOW }));
+    this.#writer.writeData(data, this.settings.maxMessageSize);
     if (!this.#socket.writableNeedDrain || this.#socket.writableLength < HIGH_WATER) return undefined;
     return new Promise((resolve) => (this.#onDrain = resolve));
   }
@@ -99,7 +104,7 @@ export class HomeCall {
     this.#state = 'finishing';
     if (sentinel) this.#writer.write(SENTINEL);
     this.#timer = setTimeout(() => this.#socket.destroy(), this.settings.finTimeoutMs);
-    if (this.#socket.readableEnded) this.#socket.end();
+    if (this.#socket.readableEnded) this.#writer.end();
   }
 
   destroy(): void {
@@ -124,7 +129,7 @@ export class HomeCall {
 
   /** The caller has sent everything. Before our last frame that means it is gone, unless it asked to stop. */
   #onEnd(): void {
-    if (this.#state === 'finishing') this.#socket.end();
+    if (this.#state === 'finishing') this.#writer.end();
     else if (!this.#stopped) this.#onKill('lost');
   }
 

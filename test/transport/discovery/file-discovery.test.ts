@@ -378,11 +378,11 @@ describe('watching', () => {
 
   test('a store that cannot be read for a while keeps the list and warns once', async () => {
     put(GOLDEN_FILE, GOLDEN);
-    const watch = await discover({ rescanMs: 20 }).watch(NAME);
+    const watch = await discover({ rescanMs: 500 }).watch(NAME);
     renameSync(directory, `${directory}.away`);
     writeFileSync(directory, 'no directory');
     await until('it is said', () => warnings.length > 0);
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await new Promise((resolve) => setTimeout(resolve, 1200));
     expect(warnings).toMatchObject([{ message: 'instance records not read', fields: { path: directory } }]);
     expect(watch.instances).toHaveLength(1);
     unlinkSync(directory);

@@ -31,8 +31,8 @@ export function withRoutingSpan<T>(step: RoutingStep, fn: (span: TracedSpan) => 
 }
 
 function failed(span: TracedSpan, error: unknown): never {
-  // Code of others can throw things that have neither a name nor a text.
-  guarded('withRoutingSpan', () => (error instanceof Error ? span.fail(error.name, error.message) : span.fail('error', String(error))), undefined);
+  // By its name alone: the text of an error may repeat a prompt. Code of others can throw things that have no name either.
+  guarded('withRoutingSpan', () => span.fail(error instanceof Error ? error.name : 'error'), undefined);
   span.end();
   throw error;
 }

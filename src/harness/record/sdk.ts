@@ -1,7 +1,6 @@
-import { createRequire } from 'node:module';
-import { join } from 'node:path';
 import type { ContextManager, TracerProvider } from '@opentelemetry/api';
-import { DynamoTracingError, errorFact } from '../../errors/index.js';
+import { DynamoTracingError } from '../../errors/index.js';
+import { findPackage } from '../../internal/index.js';
 import { AsyncContextManager } from './context-manager.js';
 import type { ReadableSpanLike } from './finished-span.js';
 
@@ -31,7 +30,7 @@ export const SDK_PACKAGES: readonly string[] = ['@opentelemetry/sdk-trace-base',
  * @throws ERR_DEPENDENCY_MISSING when no SDK is installed
  */
 export function makeProvider(processor: SpanProcessorLike, packages: readonly string[] = SDK_PACKAGES): TracerProvider {
-  const sdk = firstOf(packages) as SdkModule | undefined;
+  const sdk = findPackage(packages) as SdkModule | undefined;
   const Provider = sdk?.BasicTracerProvider ?? sdk?.TracerProvider;
   if (sdk === undefined || Provider === undefined) {
     throw new DynamoTracingError('ERR_DEPENDENCY_MISSING', `the harness records spans with an OpenTelemetry SDK: npm install --save-dev ${SDK_PACKAGES[0] ?? ''}`, { package: SDK_PACKAGES[0] });
@@ -41,20 +40,6 @@ export function makeProvider(processor: SpanProcessorLike, packages: readonly st
 
 /** OpenTelemetry's own context manager when it is installed, else the harness's. */
 export function makeContextManager(): ContextManager {
-  const found = firstOf(['@opentelemetry/context-async-hooks']) as { AsyncLocalStorageContextManager?: new () => ContextManager } | undefined;
+  const found = findPackage(['@opentelemetry/context-async-hooks']) as { AsyncLocalStorageContextManager?: new () => ContextManager } | undefined;
   return found?.AsyncLocalStorageContextManager === undefined ? new AsyncContextManager() : new found.AsyncLocalStorageContextManager();
-}
-
-/** The first package that is installed, looked for where this package is, then where the process runs. */
-function firstOf(packages: readonly string[]): unknown {
-  for (const name of packages) {
-    for (const place of [__filename, join(process.cwd(), 'package.json')]) {
-      try {
-        return createRequire(place)(name) as unknown;
-      } catch (error) {
-        if (errorFact(error, 'code') !== 'MODULE_NOT_FOUND') throw error;
-      }
-    }
-  }
-  return undefined;
 }

@@ -60,6 +60,6 @@ export class GeneratedStream<T> implements AsyncIterableIterator<T, undefined, u
 /** A cancelled request is no failure: its status stays unset. */
 function endSpan(span: TracedSpan, end: StreamEnd): void {
   if (end.outcome === 'cancelled') span.setRaw({ 'cancellation.signal': end.signal });
-  if (end.outcome === 'error') span.fail(classifyFailure(end.error).errorType, end.error instanceof Error ? end.error.message : String(end.error));
+  if (end.outcome === 'error') span.fail(classifyFailure(end.error).errorType);
   span.end();
 }

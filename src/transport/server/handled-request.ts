@@ -4,7 +4,7 @@ import { isDynamoTracingError } from '../../errors/index.js';
 import { payloadCodec, streamItemContent, type ControlMessage, type PayloadCodec, type RequestHeaders } from '../../protocol/index.js';
 import { activeContext, runInContext } from '../../trace-context/index.js';
 import type { HandlerResult } from '../types.js';
-import { errorItem, itemToWire } from './annotated.js';
+import { errorContent, itemContent } from './annotated.js';
 import type { EndpointEntry } from './endpoint-entry.js';
 import { HomeCall, type HomeCallEvents, type HomeCallSettings } from './home-call.js';
 import { WorkerRequestContext } from './request-context.js';
@@ -30,7 +30,11 @@ interface Items {
 }
 
 const CANCELLED_DETAIL = 'cancelled before completion';
-const INTERNAL_DETAIL = 'internal server error during processing';
+const FAILURE_DETAIL = {
+  internal: 'internal server error during processing',
+  validation: 'the request body cannot be read',
+  unavailable: 'the caller cannot be reached',
+} as const;
 
 /** One request from its turn in the pool to its last frame: dial home, prologue, items, final mark. */
 export class HandledRequest implements Work, HomeCallEvents {
@@ -153,9 +157,10 @@ export class HandledRequest implements Work, HomeCallEvents {
   async #pump(items: Items, codec: PayloadCodec, home: HomeCall, context: Context): Promise<void> {
     const step = (): ReturnType<Items['next']> => items.next();
     while (this.#cancelled !== 'kill') {
-      const { done, value } = await (activeContext() === context ? items.next() : runInContext(context, step));
+      const next = activeContext() === context ? items.next() : runInContext(context, step);
+      const { done, value } = 'then' in next ? await next : next;
       if (done === true || this.#killedMeanwhile()) return;
-      const full = home.send(streamItemContent(codec, { data: itemToWire(value), completeFinal: false }));
+      const full = home.send(itemContent(codec, value));
       if (full !== undefined) await full;
     }
   }
@@ -169,7 +174,7 @@ export class HandledRequest implements Work, HomeCallEvents {
     if (this.#killedMeanwhile()) return;
     // What a stop makes a handler throw is no failure.
     if (this.#cancelled === 'stop' && isCancellation(error)) return;
-    void home.send(streamItemContent(codec, { data: errorItem(error), completeFinal: false }));
+    void home.send(errorContent(codec, error));
     this.#failed(record, error, 'internal');
   }
 
@@ -189,8 +194,10 @@ export class HandledRequest implements Work, HomeCallEvents {
   }
 
   #failed(record: RequestRecord, error: unknown, errorType: 'internal' | 'validation' | 'unavailable'): void {
-    const detail = errorType === 'internal' ? INTERNAL_DETAIL : textOf(error);
-    this.settings.logger.emit('warn', RECORD_TARGETS.worker, 'the request failed', { ...this.request.entry.fields, err: error }, { context: record.span.context });
+    const detail = FAILURE_DETAIL[errorType];
+    // What a handler throws is its developer's to see; what a JSON parser says quotes the body, a prompt maybe.
+    const reason = errorType === 'internal' ? { err: error } : { error_detail: detail };
+    this.settings.logger.emit('warn', RECORD_TARGETS.worker, 'the request failed', { ...this.request.entry.fields, ...reason }, { context: record.span.context });
     record.complete({ status: 'error', errorType, detail, spanError: toDynamoError(error).errorType });
   }
 

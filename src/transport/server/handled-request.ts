@@ -196,7 +196,7 @@ export class HandledRequest implements Work, HomeCallEvents {
   #failed(record: RequestRecord, error: unknown, errorType: 'internal' | 'validation' | 'unavailable'): void {
     const detail = FAILURE_DETAIL[errorType];
     // What a handler throws is its developer's to see; what a JSON parser says quotes the body, a prompt maybe.
-    const reason = errorType === 'internal' ? { err: error } : { error_detail: detail };
+    const reason = errorType === 'validation' ? { error_detail: detail } : { err: error };
     this.settings.logger.emit('warn', RECORD_TARGETS.worker, 'the request failed', { ...this.request.entry.fields, ...reason }, { context: record.span.context });
     record.complete({ status: 'error', errorType, detail, spanError: toDynamoError(error).errorType });
   }

@@ -2,6 +2,8 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import { Agent, request } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import type { LogEntry } from 'dynamo-tracing';
 import { CHAT, chat } from '../support/client.js';
 import { FRAMEWORKS, type RawHandler, type TestServer } from '../support/frameworks.js';
@@ -12,9 +14,8 @@ const CONCURRENCY = 100;
 const ENDINGS = ['json', 'stream', 'refused', 'stream-error', 'throw', 'destroy', 'leave-early', 'leave-midway'] as const;
 type Ending = (typeof ENDINGS)[number];
 
-const EXPECTED: Readonly<Record<Ending, readonly string[]>> = {
-  json: ['success'], stream: ['success'], refused: ['error'], 'stream-error': ['error'], throw: ['error'], destroy: ['error'],
-  'leave-early': ['cancelled'], 'leave-midway': ['cancelled'],
+const EXPECTED: Readonly<Record<Ending, string>> = {
+  json: 'success', stream: 'success', refused: 'error', 'stream-error': 'error', throw: 'error', destroy: 'error', 'leave-early': 'cancelled', 'leave-midway': 'cancelled',
 };
 
 const handler: RawHandler = async (req, res) => {
@@ -60,32 +61,60 @@ describe.each(FRAMEWORKS.filter(({ name }) => name.endsWith('5')))('$name', ({ s
   });
 
   test('10,000 requests with mixed endings each leave one completed record, and nothing else behind', async () => {
-    server = await start({ tracing: { logger: false }, raw: { [CHAT]: handler } });
+    let inflight = 0;
+    server = await start({ tracing: { logger: false, onReceived: () => (inflight += 1), onCompleted: () => (inflight -= 1) }, raw: { [CHAT]: handler } });
     const agent = new Agent({ keepAlive: true, maxSockets: CONCURRENCY });
-    const endings = new Map<string, Ending>();
-    const plan = Array.from({ length: REQUESTS }, (_, i) => ENDINGS[i % ENDINGS.length]!);
-    const worker = async (): Promise<void> => {
-      for (let ending = plan.pop(); ending !== undefined; ending = plan.pop()) {
-        const id = randomUUID();
-        endings.set(id, ending);
-        await once(server.port, agent, ending, id);
-      }
+    const run = async (requests: number): Promise<void> => {
+      const endings = await sendAll(server.port, agent, requests);
+      await tap.until(() => tap.of('request completed').length >= requests, `${requests} completions`, 20_000);
+      expect(wrongEndings(endings, tap.of('request completed'))).toEqual([]);
+      expect(tap.of('request received')).toHaveLength(requests);
+      expect(inflight).toBe(0);
+      tap.entries.length = 0;
     };
-    await Promise.all(Array.from({ length: CONCURRENCY }, worker));
+    await run(2000);
+    const before = [liveHeap(), listeners(server)] as const;
+    await run(REQUESTS);
+    expect(listeners(server)).toBe(before[1]);
+    expect(liveHeap() - before[0]).toBeLessThan(8 * 2 ** 20);
     agent.destroy();
-    const listeners = process.listenerCount('warning');
-    await tap.until(() => tap.of('request completed').length >= REQUESTS, `${REQUESTS} completions`, 20_000);
-
-    const completed = new Map<string, LogEntry[]>();
-    for (const entry of tap.of('request completed')) completed.set(entry.scope!.xRequestId!, [...(completed.get(entry.scope!.xRequestId!) ?? []), entry]);
-    const wrong = [...endings].filter(([id, ending]) => {
-      const entries = completed.get(id) ?? [];
-      return entries.length !== 1 || !EXPECTED[ending].includes(String(entries[0]!.fields['status']));
-    }).map(([id, ending]) => `${ending}: ${(completed.get(id) ?? []).map((entry) => String(entry.fields['status'])).join(', ') || 'none'}`);
-    expect(wrong).toEqual([]);
-    expect(tap.of('request received')).toHaveLength(REQUESTS);
-    expect(process.listenerCount('warning')).toBe(listeners);
     server.server.closeAllConnections();
     expect(await new Promise((resolve) => server.server.getConnections((_error, count) => resolve(count)))).toBe(0);
   }, 60_000);
 });
+
+/** Sends the requests, every ending in turn; the ending of each by its id. */
+async function sendAll(port: number, agent: Agent, requests: number): Promise<Map<string, Ending>> {
+  const endings = new Map<string, Ending>();
+  const plan = Array.from({ length: requests }, (_, i) => ENDINGS[i % ENDINGS.length]!);
+  await Promise.all(Array.from({ length: CONCURRENCY }, async () => {
+    for (let ending = plan.pop(); ending !== undefined; ending = plan.pop()) {
+      const id = randomUUID();
+      endings.set(id, ending);
+      await once(port, agent, ending, id);
+    }
+  }));
+  return endings;
+}
+
+/** Requests that do not have exactly one completion with the status that belongs to their ending. */
+function wrongEndings(endings: ReadonlyMap<string, Ending>, entries: readonly LogEntry[]): string[] {
+  const statuses = new Map<string, string[]>();
+  for (const { scope, fields } of entries) statuses.set(scope!.xRequestId!, [...(statuses.get(scope!.xRequestId!) ?? []), String(fields['status'])]);
+  return [...endings].flatMap(([id, ending]) => {
+    const seen = statuses.get(id)?.join(', ') ?? 'none';
+    return seen === EXPECTED[ending] ? [] : [`${ending}: ${seen}`];
+  });
+}
+
+function listeners({ server }: TestServer): number {
+  return [server, process].reduce((sum, emitter) => sum + emitter.eventNames().reduce((count, name) => count + emitter.listenerCount(name as string), 0), 0);
+}
+
+const gc = (setFlagsFromString('--expose-gc'), runInNewContext('gc') as () => void);
+
+/** Heap in use after a collection, in bytes. */
+function liveHeap(): number {
+  gc();
+  return process.memoryUsage().heapUsed;
+}

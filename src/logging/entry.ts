@@ -58,13 +58,6 @@ export function allFields(entry: LogEntry): Record<string, unknown> {
   return entry.scope === undefined ? { ...entry.fields } : { ...entry.scope.logFields, ...entry.fields, ...idsOf(entry.scope) };
 }
 
-/** The fields for a logger that is not ours: undefined ones left out, BigInt ids as text (JSON writers throw on them or round them). */
-export function portableFields(entry: LogEntry): Record<string, unknown> {
-  const fields = withoutUndefined(allFields(entry));
-  for (const key of Object.keys(fields)) if (typeof fields[key] === 'bigint') fields[key] = fields[key].toString();
-  return fields;
-}
-
 function withoutUndefined(fields: LogFields): Record<string, unknown> {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 }

@@ -1,6 +1,6 @@
 import type { Level } from '../internal/index.js';
-import { allFields, isError, reasonOf, type LogEntry, type LogFields } from './entry.js';
-import { orderedFields } from './field-order.js';
+import { isError, reasonOf, type LogEntry } from './entry.js';
+import { planOf, valueAt } from './field-plan.js';
 import { escapeControls, jsonText } from './json-text.js';
 
 export { escapeControls } from './json-text.js';
@@ -13,12 +13,11 @@ export type LineFormat = (entry: LogEntry, time: string) => string;
  * serialised is replaced by a note of why; the record is never lost.
  */
 export const jsonLine: LineFormat = (entry, time) => {
-  const { display, fields, scope } = entry;
   let line = `{"time":"${time}","level":"${LEVEL_TEXT[entry.level]}","target":${jsonText(entry.target)},"message":${jsonText(entry.message)}`;
-  for (const { key, prefix, holder, property } of orderedFields(entry)) {
-    const given = (holder === 'event' ? fields : holder === 'scope' ? (scope as LogFields | undefined) : scope?.logFields)?.[property];
-    const value = jsonValue(display ? displayed(key, given) : given);
-    if (value !== undefined) line += prefix + value;
+  for (const place of planOf(entry).byName) {
+    const given = valueAt(entry, place);
+    const value = jsonValue(entry.display ? displayed(place.key, given) : given);
+    if (value !== undefined) line += place.prefix + value;
   }
   return `${line}}`;
 };
@@ -60,8 +59,7 @@ function plain(_key: string, value: unknown): unknown {
   return isError(value) ? { ...(value as object), type: value.name, message: value.message, stack: value.stack, cause: value.cause } : value;
 }
 
-const COLOURS: Readonly<Record<string, string>> = { trace: '35', debug: '34', info: '32', warn: '33', error: '31' };
-const IDS = ['request_id', 'x_request_id', 'trace_id', 'span_id', 'parent_id'];
+const COLOURS: Readonly<Record<Level, string>> = { trace: '35', debug: '34', info: '32', warn: '33', error: '31' };
 
 /**
  * A line for people: time, level, span, target, message, then `key=value`: the event's own fields, the ids, the span's fields.
@@ -69,19 +67,20 @@ const IDS = ['request_id', 'x_request_id', 'trace_id', 'span_id', 'parent_id'];
  */
 export function readableLine(colour: boolean): LineFormat {
   return (entry, time) => {
-    const level = entry.level.toUpperCase().padStart(5);
-    const { span_name: span, ...fields } = allFields(entry);
-    const head = `${time} ${colour ? `\u001b[${COLOURS[entry.level] ?? '0'}m${level}\u001b[0m` : level} `;
-    const where = typeof span === 'string' ? `${span}: ${entry.target}: ` : `${entry.target}: `;
-    const keys = new Set([...Object.keys(entry.fields), ...IDS, ...Object.keys(fields)]);
-    const pairs = [...keys].map((key) => pair(key, entry.display ? displayed(key, fields[key]) : fields[key])).filter((text) => text !== undefined);
-    return head + escapeControls([where + entry.message, ...pairs].join(' '));
+    const level = LEVEL_TEXT[entry.level].padStart(5);
+    const head = `${time} ${colour ? `\u001b[${COLOURS[entry.level]}m${level}\u001b[0m` : level} `;
+    const span = entry.scope === undefined ? entry.fields['span_name'] : entry.scope.spanName;
+    let text = `${typeof span === 'string' ? `${span}: ` : ''}${entry.target}: ${entry.message}`;
+    for (const place of planOf(entry).forPeople) {
+      const given = valueAt(entry, place);
+      const value = readableValue(entry.display ? displayed(place.key, given) : given);
+      if (value !== undefined) text += ` ${place.key}=${value}`;
+    }
+    return head + escapeControls(text);
   };
 }
 
-function pair(key: string, value: unknown): string | undefined {
-  if (typeof value === 'string') return `${key}=${/^[\w.:/@+-]+$/.test(value) ? value : JSON.stringify(value)}`;
-  if (typeof value === 'number' || typeof value === 'bigint') return `${key}=${value}`;
-  const text = jsonValue(value);
-  return text === undefined ? undefined : `${key}=${text}`;
+function readableValue(value: unknown): string | undefined {
+  if (typeof value === 'string') return /^[\w.:/@+-]+$/.test(value) ? value : JSON.stringify(value);
+  return typeof value === 'number' || typeof value === 'bigint' ? String(value) : jsonValue(value);
 }

@@ -1,6 +1,7 @@
 import type { Context } from '@opentelemetry/api';
 import type { Level } from '../internal/index.js';
-import { isError, portableFields, type LogEntry } from './entry.js';
+import { isError, type LogEntry } from './entry.js';
+import { portableFields } from './portable.js';
 
 /** What is used of the logs API. It is reached through its global registration, so that the package is no dependency. */
 interface OtelLoggerProvider {

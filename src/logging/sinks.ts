@@ -1,7 +1,8 @@
 import { isTruthy, TargetFilter, type Environment, type Level } from '../internal/index.js';
-import { portableFields, type LogEntry, type LogSink } from './entry.js';
+import type { LogEntry, LogSink } from './entry.js';
 import { jsonLine, readableLine, type LineFormat } from './format.js';
 import type { Logger } from './logger.js';
+import { portableFields } from './portable.js';
 import { RECORD_TARGETS } from './records.js';
 import { stderrWriter } from './stderr.js';
 import { timestamp } from './time.js';

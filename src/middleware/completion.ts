@@ -106,7 +106,7 @@ export function recordFields(completed: CompletedRequest, detail: string | undef
 }
 
 /** The fields that the request's span gets at its end. */
-export function spanFields(completed: CompletedRequest): SpanFields {
+export function spanFields(completed: CompletedRequest, route: string | undefined): SpanFields {
   return {
     model: completed.model === UNKNOWN_MODEL ? undefined : completed.model,
     input_tokens: completed.inputTokens,
@@ -119,6 +119,8 @@ export function spanFields(completed: CompletedRequest): SpanFields {
     prefill_worker_id: completed.workers.prefill,
     decode_worker_id: completed.workers.decode,
     'request.outcome': completed.status,
+    status: completed.httpStatus,
+    route,
   };
 }
 

@@ -180,7 +180,7 @@ export class RequestLifecycle implements RequestTrace {
     if (this.#finished) return;
     this.#finished = true;
     if (this.isInference) this.#complete(ending);
-    else this.#endSpan(this.#status !== undefined && this.#status >= 500 ? 'internal' : undefined, {});
+    else this.#endSpan(this.#status !== undefined && this.#status >= 500 ? 'internal' : undefined, { status: this.#status, route: this.#route });
     if (!ending.complete) this.#abort?.abort();
   }
 
@@ -224,13 +224,13 @@ export class RequestLifecycle implements RequestTrace {
     this.#emit(failed ? 'error' : completed.status === 'success' ? this.tracing.routineLevel : 'info', 'request completed', recordFields(completed, this.#failure?.detail));
     // A 4xx is the client's fault: by the semantic conventions a server span stays unset then.
     const clientFault = this.#status !== undefined && this.#status >= 400 && this.#status < 500;
-    this.#endSpan(failed && !clientFault ? completed.errorType : undefined, spanFields(completed));
+    this.#endSpan(failed && !clientFault ? completed.errorType : undefined, spanFields(completed, this.#route));
     guarded('onCompleted', () => this.tracing.onCompleted?.(completed), undefined);
   }
 
   #endSpan(errorType: string | undefined, fields: Parameters<TracedSpan['set']>[0]): void {
     if (this.identity.insideServerSpan) setHttpRoute(this.#span.context, this.#route);
-    this.#span.set({ ...fields, status: this.#status, route: this.#route });
+    this.#span.set(fields);
     if (errorType !== undefined) this.#span.fail(errorType);
     this.#span.end();
   }

@@ -96,8 +96,8 @@ export class BodyWatch {
   }
 }
 
-// One accessor and one function for all requests. With closures of its own every request would get a hidden class of its
-// own, which makes every later access to it slow and costs the collector more than the rest of the middleware (bench: http-cost).
+// One accessor for all requests. An accessor of its own would give every request a hidden class of its own, and all that reads
+// the request would be slow: 27 µs of every request on Fastify, 12 on Express (docs/performance.md).
 const BODY: PropertyDescriptor & ThisType<WatchedRequest> = {
   configurable: true,
   enumerable: true,

@@ -39,9 +39,11 @@ class ResponseWatch {
   readonly #onSocketClose: (() => void) | undefined;
 
   constructor(readonly lifecycle: RequestLifecycle, readonly req: IncomingMessage, res: ServerResponse) {
+    /* eslint-disable @typescript-eslint/unbound-method -- called with the response as their this */
     this.writeHead = res.writeHead as ResponseWatch['writeHead'];
     this.write = res.write as ResponseWatch['write'];
     this.end = res.end as ResponseWatch['end'];
+    /* eslint-enable @typescript-eslint/unbound-method */
     // A response that waits behind another on its connection has no socket yet and hears no close when that connection dies.
     if (res.socket === null) {
       this.#onSocketClose = () => this.finish(res);

@@ -83,8 +83,11 @@ export class ChunkList {
 
   /** Takes eight bytes as a big-endian number: rounded above 2^53, which is enough to compare a length with a limit. */
   takeUint64(): number {
-    const high = this.takeUint32();
-    return high * 0x1_0000_0000 + this.takeUint32();
+    const first = this.#first(8);
+    const at = this.#offset;
+    if (at + 8 > first.length) return uint64(this.#takeAcross(8), 0);
+    this.#advance(first, at + 8, 8);
+    return uint64(first, at);
   }
 
   /** Drops everything. */
@@ -148,4 +151,8 @@ export class ChunkList {
     this.#block.set(chunk, 0);
     this.#chunks.push(this.#block.subarray(0, chunk.length));
   }
+}
+
+function uint64(bytes: Buffer, at: number): number {
+  return bytes.readUInt32BE(at) * 0x1_0000_0000 + bytes.readUInt32BE(at + 4);
 }

@@ -33,9 +33,11 @@ export { fitHeaders, type FittedHeaders, type RequestHeaders } from './request-h
 export {
   annotatedFromWire,
   annotatedToWire,
+  dataItemContent,
   decodeStreamItem,
   encodeStreamItem,
   itemError,
+  streamItemContent,
   type Annotated,
   type StreamItem,
 } from './stream-item.js';
@@ -50,4 +52,4 @@ export {
   type Prologue,
   type StreamControl,
 } from './stream-messages.js';
-export { decodeTwoPart, encodeTwoPart, TwoPartDecoder, type TwoPartFrame, type TwoPartKind, type TwoPartOptions } from './two-part.js';
+export { dataFrameRoom, decodeTwoPart, encodeTwoPart, TwoPartDecoder, writeDataFrame, type TwoPartFrame, type TwoPartKind, type TwoPartOptions } from './two-part.js';

@@ -1,5 +1,5 @@
 import { DynamoTracingError } from '../errors/index.js';
-import { decodeJson, encodeJson } from './json.js';
+import { decodeJson, encodeJson, jsonText } from './json.js';
 import { decodeMsgpack } from './msgpack-decode.js';
 import { encodeMsgpack } from './msgpack-encode.js';
 
@@ -23,9 +23,11 @@ export interface PayloadCodec {
    * @throws ERR_MESSAGE_INVALID with the reader's error as `cause`.
    */
   decode(bytes: Uint8Array): unknown;
+  /** What `encode` writes, where that is text: it can then be written as UTF-8 where it is needed, without a copy between. */
+  text?(value: unknown): string;
 }
 
-const json: PayloadCodec = Object.freeze({ name: 'json', encode: encodeJson, decode: decodeJson });
+const json: PayloadCodec = Object.freeze({ name: 'json', encode: encodeJson, decode: decodeJson, text: jsonText });
 
 const msgpack: PayloadCodec = Object.freeze({
   name: 'msgpack',

@@ -54,6 +54,25 @@ export function encodeTwoPart(header: Uint8Array = NOTHING, data: Uint8Array = N
   return chunks;
 }
 
+/** Bytes that a data-only frame of `data` takes at most: a character of text has up to three bytes. */
+export function dataFrameRoom(data: Uint8Array | string): number {
+  return PREAMBLE + (typeof data === 'string' ? 3 * data.length : data.length);
+}
+
+/**
+ * Writes a data-only frame into `target` at `start`, where there must be room for it, and gives the position behind it.
+ * @throws ERR_FRAME_TOO_LARGE when the frame is over `maxSize`.
+ */
+export function writeDataFrame(target: Buffer, start: number, data: Uint8Array | string, maxSize: number = DEFAULT_MAX_MESSAGE_SIZE): number {
+  const at = start + PREAMBLE;
+  const length = typeof data === 'string' ? target.write(data, at, 'utf8') : data.length;
+  if (PREAMBLE + length > maxSize) throw tooLarge(PREAMBLE + length, maxSize);
+  if (typeof data !== 'string') target.set(data, at);
+  for (let index = start; index < at; index += 1) target[index] = 0; // a native call for 24 bytes takes longer
+  target.writeUInt32BE(length, start + 12);
+  return at + length;
+}
+
 function writeLength(head: Buffer, length: number, at: number): void {
   head.writeUInt32BE(Math.floor(length / 0x1_0000_0000), at);
   head.writeUInt32BE(length >>> 0, at + 4);

@@ -1,4 +1,4 @@
-import { annotatedToWire, DYNAMO_ERROR_NAMES, errorFromWire, type Annotated, type DynamoError } from '../../protocol/index.js';
+import { annotatedToWire, dataItemContent, DYNAMO_ERROR_NAMES, errorFromWire, streamItemContent, type Annotated, type DynamoError, type PayloadCodec } from '../../protocol/index.js';
 import { toDynamoError } from './worker-error.js';
 
 /** Marks an object as an envelope; Python workers use the same key. */
@@ -21,17 +21,23 @@ export function annotated<T>(item: AnnotatedItem<T>): AnnotatedItem<T> {
   return Object.assign({ [MARK]: true }, item);
 }
 
-/** What a handler yielded, in Annotated's wire form. */
-export function itemToWire(item: unknown): unknown {
-  if (typeof item !== 'object' || item === null || !(MARK in item) || (item as Record<string, unknown>)[MARK] !== true) return { data: item };
-  const { data, id, event, comment, error } = item as AnnotatedItem;
-  const failure = error === undefined || error === null ? undefined : readError(error);
-  return annotatedToWire({ data, id, event: event ?? (failure && 'error'), comment, error: failure } as Annotated);
+/** What a handler yielded, as content of a data frame. */
+export function itemContent(codec: PayloadCodec, item: unknown): Uint8Array | string {
+  return isMarked(item) ? streamItemContent(codec, { data: markedToWire(item), completeFinal: false }) : dataItemContent(codec, item);
 }
 
-/** The item that tells the caller of a failure. */
-export function errorItem(error: unknown): unknown {
-  return annotatedToWire({ event: 'error', error: toDynamoError(error) });
+/** The item that tells the caller of a failure, as content of a data frame. */
+export function errorContent(codec: PayloadCodec, error: unknown): Uint8Array | string {
+  return streamItemContent(codec, { data: annotatedToWire({ event: 'error', error: toDynamoError(error) }), completeFinal: false });
+}
+
+function isMarked(item: unknown): item is AnnotatedItem {
+  return typeof item === 'object' && item !== null && MARK in item && item[MARK] === true;
+}
+
+function markedToWire({ data, id, event, comment, error }: AnnotatedItem): unknown {
+  const failure = error === undefined || error === null ? undefined : readError(error);
+  return annotatedToWire({ data, id, event: event ?? (failure && 'error'), comment, error: failure } as Annotated);
 }
 
 function readError(error: unknown): DynamoError {

@@ -94,7 +94,7 @@ export class HomeCall {
   send(data: Uint8Array | string): Promise<void> | undefined {
     if (this.#state !== 'open') return undefined;
     this.#writer.writeData(data, this.settings.maxMessageSize);
-    if (!this.#socket.writableNeedDrain || this.#socket.writableLength < HIGH_WATER) return undefined;
+    if (this.#socket.writableLength < HIGH_WATER || !this.#socket.writableNeedDrain) return undefined;
     return new Promise((resolve) => (this.#onDrain = resolve));
   }
 

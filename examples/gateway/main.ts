@@ -4,6 +4,7 @@ import { logger } from 'dynamo-tracing';
 import { createMetrics } from 'dynamo-tracing/metrics';
 import { createApp } from './app.js';
 import { readConfig } from './config.js';
+import { startTelemetry } from './telemetry.js';
 import { connectWorkers } from './workers.js';
 
 const DRAIN_MS = 10_000;
@@ -11,6 +12,7 @@ const DRAIN_MS = 10_000;
 /** The gateway until SIGTERM or SIGINT: stops accepting, lets requests in flight end, exits 0. */
 async function main(): Promise<void> {
   const config = readConfig();
+  const stopTelemetry = startTelemetry();
   const fleet = config.upstream === undefined ? await connectWorkers(config) : undefined;
   const metrics = createMetrics();
   const app = createApp({
@@ -33,6 +35,7 @@ async function main(): Promise<void> {
   await closed;
   clearTimeout(late);
   await fleet?.close();
+  await stopTelemetry();
 }
 
 main().then(() => process.exit(0), (error: unknown) => {

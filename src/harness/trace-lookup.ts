@@ -8,9 +8,9 @@ import { HarnessTrace, buildTree, cluesOf, idsOf, traceOf, treeText, type TraceS
 export interface TraceOptions {
   /** Longest wait in milliseconds. Default: the harness's `timeoutMs`. */
   readonly timeoutMs?: number | undefined;
-  /** Names of spans that must have ended. Default none. */
+  /** Names of spans that must have ended; a name given twice is waited for twice. Default none. */
   readonly spans?: readonly string[] | undefined;
-  /** Messages of records that must have been written. Default none. */
+  /** Messages of records that must have been written, likewise. Default none. */
   readonly records?: readonly string[] | undefined;
 }
 
@@ -92,9 +92,19 @@ function missingOf(story: Story, sources: LookupSources, options: TraceOptions):
   missing.push(...missingRecords(recordsOf(story, store)));
   if (sources.remote()) missing.push(...missingParents(story, sources));
   if (sources.readsLogs()) missing.push(...missingCompletions(spans, recordsOf(story, store)));
-  for (const name of options.spans ?? []) if (!spans.some((span) => span.name === name)) missing.push(`a span ${name}`);
-  for (const message of options.records ?? []) if (!recordsOf(story, store).some((record) => record.message === message)) missing.push(`a record "${message}"`);
+  missing.push(...absent(options.spans, spans.map(({ name }) => name)).map((name) => `a span ${name}`));
+  missing.push(...absent(options.records, recordsOf(story, store).map(({ message }) => message)).map((message) => `a record "${message}"`));
   return missing;
+}
+
+/** Those of `wanted` that are not in `seen`, each as often as it is wanted. */
+function absent(wanted: readonly string[] = [], seen: readonly string[]): string[] {
+  const left = [...seen];
+  return wanted.filter((name) => {
+    const at = left.indexOf(name);
+    if (at !== -1) left.splice(at, 1);
+    return at === -1;
+  });
 }
 
 function sampledOut({ sent, inbound }: Story): string {

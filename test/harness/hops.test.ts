@@ -9,22 +9,9 @@ import { startHarness, type Harness } from 'dynamo-tracing/harness';
 import 'dynamo-tracing/jest';
 import { CHAT, gateway, TRACEPARENT } from './support/app';
 import { said } from './support/said';
-
-/** As far as a NATS client is watched. */
-class FakeNats {
-  readonly sent: unknown[] = [];
-  publish(subject: string, _payload: unknown, options?: { headers?: Map<string, string> }): void {
-    this.sent.push([subject, options?.headers]);
-    this.#callback?.(null, { headers: options?.headers });
-  }
-  #callback: ((error: null, message: unknown) => void) | undefined;
-  subscribe(_subject: string, { callback }: { callback: (error: null, message: unknown) => void }): void {
-    this.#callback = callback;
-  }
-  get open(): boolean {
-    return this.sent.length >= 0;
-  }
-}
+import { describeWithNats, startNatsServer, type NatsServer } from '../support/nats-server.js';
+import { until } from '../support/until.js';
+import { connect, headers, type NatsConnection } from '@nats-io/transport-node';
 
 describe('hops', () => {
   let harness: Harness;
@@ -49,24 +36,6 @@ describe('hops', () => {
     expect(message).toContain('worker → engine: traceparent: the sender did not send it');
     expect(message).toContain('worker → engine: x-request-id: the sender did not send it');
     expect(message).not.toContain('worker dynamo.backend.generate: traceparent');
-  });
-
-  it('NATS: messages of a watched connection, both ways', async () => {
-    const nats = harness.watchNats(new FakeNats());
-    nats.subscribe('dynamo.x', { callback: () => undefined });
-    expect(nats.open).toBe(true);
-    const app = express();
-    app.use(dynamoTracing({ logger: false }));
-    app.post(CHAT, (req, res) => {
-      nats.publish('dynamo.x', '', { headers: new Map(req.query['lose'] === undefined ? Object.entries(req.trace.headers()) : [['request-id', req.trace.requestId]]) });
-      res.json({});
-    });
-    const res = await request(app).post(CHAT).set('traceparent', TRACEPARENT);
-    expect(harness).toHavePropagated(res);
-    expect(harness.audit(res).hops.map(({ name }) => name)).toEqual(['client → gateway', 'gateway → NATS dynamo.x', 'NATS dynamo.x → worker']);
-    const lost = await request(app).post(`${CHAT}?lose=1`).set('traceparent', TRACEPARENT);
-    expect(said(() => expect(harness).toHavePropagated(lost))).toMatch(/gateway → NATS dynamo\.x: traceparent: the sender did not send it[^]*NATS dynamo\.x → worker: traceparent: the sender did not send it/);
-    expect(nats.sent).toHaveLength(2);
   });
 
   it('gateway to upstream over tracedFetch, on Fastify with inject', async () => {
@@ -99,5 +68,44 @@ describe('hops', () => {
     const none = await request(plain).get('/');
     expect(said(() => expect(none).toEchoRequestId())).toContain('the response to name its request id');
     expect(said(() => expect(none).toEchoRequestId('z'))).toContain('Expected: z');
+  });
+});
+
+describeWithNats('the NATS hop', () => {
+  let harness: Harness;
+  let server: NatsServer;
+  let connection: NatsConnection;
+  beforeEach(async () => {
+    harness = await startHarness({ transport: 'memory' });
+    server = await startNatsServer();
+    connection = await connect({ servers: server.url });
+  });
+  afterEach(async () => {
+    await connection.close();
+    await server.stop();
+    await harness.close();
+  });
+
+  it('messages of a watched connection to a real server are audited, both ways', async () => {
+    const nats = harness.watchNats(connection);
+    let arrived = 0;
+    nats.subscribe('dynamo.x', { callback: () => void (arrived += 1) });
+    await nats.flush();
+    const app = express();
+    app.use(dynamoTracing({ logger: false }));
+    app.post(CHAT, async (req, res) => {
+      const message = headers();
+      for (const [name, value] of Object.entries(req.query['lose'] === undefined ? req.trace.headers() : { 'request-id': req.trace.requestId })) message.set(name, value);
+      const before = arrived;
+      nats.publish('dynamo.x', '', { headers: message });
+      await until('the message has arrived', () => arrived > before);
+      res.json({});
+    });
+    const res = await request(app).post(CHAT).set('traceparent', TRACEPARENT);
+    expect(harness).toHavePropagated(res);
+    expect(harness.audit(res).hops.map(({ name }) => name)).toEqual(['client → gateway', 'gateway → NATS dynamo.x', 'NATS dynamo.x → worker']);
+    const lost = await request(app).post(`${CHAT}?lose=1`).set('traceparent', TRACEPARENT);
+    expect(said(() => expect(harness).toHavePropagated(lost))).toMatch(/gateway → NATS dynamo\.x: traceparent: the sender did not send it[^]*NATS dynamo\.x → worker: traceparent: the sender did not send it/);
+    expect(arrived).toBe(2);
   });
 });

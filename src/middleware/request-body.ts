@@ -97,7 +97,7 @@ export class BodyWatch {
 }
 
 // One accessor for all requests. An accessor of its own would give every request a hidden class of its own, and all that reads
-// the request would be slow: 27 µs of every request on Fastify, 12 on Express (docs/performance.md).
+// the request would be slow: 27 µs of every request on Fastify (docs/performance.md).
 const BODY: PropertyDescriptor & ThisType<WatchedRequest> = {
   configurable: true,
   enumerable: true,

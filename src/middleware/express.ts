@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { guarded } from '../internal/index.js';
 import { beginRequest, rejectionOf } from './begin.js';
 import { readTracing, type DynamoTracingOptions } from './options.js';
 import type { RequestTrace } from './request-trace.js';
@@ -26,7 +27,7 @@ type ExpressRequest = IncomingMessage & { originalUrl?: string; trace?: RequestT
 export function dynamoTracing(options?: DynamoTracingOptions): ExpressMiddleware {
   const tracing = readTracing('dynamoTracing', options);
   return function dynamoTracingMiddleware(req: ExpressRequest, res, next) {
-    const lifecycle = beginRequest(tracing, req, res, req.originalUrl ?? req.url ?? '/');
+    const lifecycle = guarded('dynamoTracing', () => beginRequest(tracing, req, res, req.originalUrl ?? req.url ?? '/'), undefined);
     if (lifecycle === undefined) {
       next();
       return;

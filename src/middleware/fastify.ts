@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { guarded } from '../internal/index.js';
 import { beginRequest, rejectionOf } from './begin.js';
 import { requestIdsOf } from './identity.js';
 import { readTracing, type DynamoTracingOptions } from './options.js';
@@ -57,7 +58,7 @@ function install(fastify: FastifyLike, options: DynamoTracingFastifyOptions): vo
   fastify.decorateRequest('trace', null);
   if (fastifyRequestId === 'canonical') fastify.setGenReqId?.((req) => requestIdsOf(tracing, req).requestId);
   fastify.addHook('onRequest', (request, reply, next) => {
-    const lifecycle = beginRequest(tracing, request.raw, reply.raw, request.originalUrl ?? request.raw.url ?? '/');
+    const lifecycle = guarded('dynamoTracing', () => beginRequest(tracing, request.raw, reply.raw, request.originalUrl ?? request.raw.url ?? '/'), undefined);
     if (lifecycle === undefined) {
       next();
       return;

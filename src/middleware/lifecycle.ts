@@ -30,6 +30,7 @@ export class RequestLifecycle implements RequestTrace {
   #received = false;
   #headSent = false;
   #finished = false;
+  #cutShort = false;
   #status: number | undefined;
   #route: string | undefined;
   #usage: TokenUsage = {};
@@ -89,7 +90,10 @@ export class RequestLifecycle implements RequestTrace {
   }
 
   get signal(): AbortSignal {
-    this.#abort ??= new AbortController();
+    if (this.#abort === undefined) {
+      this.#abort = new AbortController();
+      if (this.#cutShort) this.#abort.abort(); // asked for after the client has gone
+    }
     return this.#abort.signal;
   }
 
@@ -181,7 +185,8 @@ export class RequestLifecycle implements RequestTrace {
     this.#finished = true;
     if (this.isInference) this.#complete(ending);
     else this.#endSpan(this.#status !== undefined && this.#status >= 500 ? 'internal' : undefined, { status: this.#status, route: this.#route });
-    if (!ending.complete) this.#abort?.abort();
+    this.#cutShort = !ending.complete;
+    if (this.#cutShort) this.#abort?.abort();
   }
 
   #startSpan(uri: string): TracedSpan {

@@ -144,6 +144,23 @@ describe.each(FRAMEWORKS)('how a request ends, on $name', ({ start }) => {
     expect(signal.aborted).toBe(true);
   });
 
+  test('a signal that is asked for after the client has left is aborted already', async () => {
+    const { handler, reached, release } = gate();
+    let late: AbortSignal | undefined;
+    const port = await serve({ raw: { [CHAT]: async (req, res, trace) => {
+      await handler(req, res, trace);
+      late = trace.signal;
+    } } });
+    const socket = await open(port);
+    socket.write(rawRequest(CHAT, chat()));
+    await reached;
+    socket.destroy();
+    await completed();
+    release(() => undefined);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(late?.aborted).toBe(true);
+  });
+
   test('a client that resets its connection mid-stream cancels the request', async () => {
     const port = await serve({ raw: { [CHAT]: (_req, res) => beginStream(res) } });
     const socket = await open(port);

@@ -72,6 +72,8 @@ export function completionOf(evidence: Evidence): CompletedRequest {
 }
 
 function outcomeOf({ failure, httpStatus, bodyParsed, seen, ending }: Evidence): [CompletionStatus, string] {
+  // A body parser answers 400 to a body that was broken off: nobody is there to read it.
+  if (!bodyParsed && ending.clientLeft && !ending.complete && failure === undefined) return ['cancelled', 'cancelled'];
   // What is refused before its body is understood is the client's fault, in whatever words the framework says so.
   const message = bodyParsed ? seen?.error?.message : undefined;
   const type = failure?.type ?? (httpStatus !== undefined && httpStatus >= 400 ? classifyError(httpStatus, message, { type: seen?.error?.type }) : undefined);

@@ -45,7 +45,7 @@ function markOf(cases, { release, codec }) {
 }
 
 function releaseOf({ ancestorTitles }) {
-  return /^ai-dynamo-runtime (.+)$/.exec(ancestorTitles[1] ?? '')?.[1];
+  return /^ai-dynamo-runtime (\S+)/.exec(ancestorTitles[1] ?? '')?.[1];
 }
 
 function codecOf({ ancestorTitles }) {

@@ -1,7 +1,6 @@
-import { once } from 'node:events';
-import { createServer, type IncomingHttpHeaders, type RequestListener, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { IncomingHttpHeaders, RequestListener } from 'node:http';
 import { carrierOf } from '../../trace-context/index.js';
+import { LoopbackServer } from '../loopback-server.js';
 import { hopHeaders } from '../trace/index.js';
 import type { SeenHop } from './hop.js';
 
@@ -15,14 +14,14 @@ export interface UpstreamRequest {
 /** An HTTP server for the app under test to call: what it gets is audited as a hop. */
 export class Upstream {
   readonly requests: UpstreamRequest[] = [];
-  readonly #server: Server;
+  readonly #server: LoopbackServer;
 
   private constructor(
     readonly name: string,
     handler: RequestListener,
     onHop: (hop: Omit<SeenHop, 'during'>) => void,
   ) {
-    this.#server = createServer((req, res) => {
+    this.#server = new LoopbackServer((req, res) => {
       this.requests.push({ method: req.method ?? 'GET', url: req.url ?? '/', headers: req.headers });
       const headers = hopHeaders(carrierOf(req.headersDistinct));
       onHop({ name: `gateway → ${name}`, kind: 'upstream', sent: headers, received: headers, controlId: undefined, faults: [] });
@@ -33,26 +32,21 @@ export class Upstream {
   /** @internal Starts one on loopback; `harness.upstream()` does it for you. */
   static async start(name: string, handler: RequestListener, onHop: (hop: Omit<SeenHop, 'during'>) => void): Promise<Upstream> {
     const upstream = new Upstream(name, handler, onHop);
-    upstream.#server.listen(0, '127.0.0.1');
-    await once(upstream.#server, 'listening');
+    await upstream.#server.listen();
     return upstream;
   }
 
   get port(): number {
-    return (this.#server.address() as AddressInfo).port;
+    return this.#server.port;
   }
 
   /** `http://127.0.0.1:port`. */
   get url(): string {
-    return `http://127.0.0.1:${this.port}`;
+    return this.#server.url;
   }
 
-  async close(): Promise<void> {
-    if (!this.#server.listening) return;
-    const closed = once(this.#server, 'close');
-    this.#server.close();
-    this.#server.closeAllConnections();
-    await closed;
+  close(): Promise<void> {
+    return this.#server.close();
   }
 }
 

@@ -1,9 +1,8 @@
-import { once } from 'node:events';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createGunzip } from 'node:zlib';
 import { numberOption, readOptions } from '../../internal/index.js';
 import type { CapturedRecord, FinishedSpan } from '../record/index.js';
+import { LoopbackServer } from '../loopback-server.js';
 import { recordsOf, spansOf, type LogsRequest, type TracesRequest } from './convert.js';
 import { readMessage, type Schema } from './protobuf.js';
 import { LOGS, TRACES } from './schema.js';
@@ -28,30 +27,29 @@ const MAX_BODY = 64 * 1024 * 1024;
  * over gRPC is not spoken.
  */
 export class Collector {
-  readonly #server: Server;
+  readonly #server: LoopbackServer;
   /** Export requests that were read. */
   received = 0;
 
   private constructor(private readonly sink: CollectorSink) {
-    this.#server = createServer((req, res) => void this.#answer(req, res));
+    this.#server = new LoopbackServer((req, res) => void this.#answer(req, res));
   }
 
   /** @internal `harness.collector()` starts one. @throws ERR_OPTION_INVALID; what the system says, e.g. EADDRINUSE */
   static async start(sink: CollectorSink, options?: CollectorOptions): Promise<Collector> {
     const { port } = readOptions('collector', { port: numberOption(0, { max: 65_535 }) }, options);
     const collector = new Collector(sink);
-    collector.#server.listen(port, '127.0.0.1');
-    await once(collector.#server, 'listening');
+    await collector.#server.listen(port);
     return collector;
   }
 
   get port(): number {
-    return (this.#server.address() as AddressInfo).port;
+    return this.#server.port;
   }
 
   /** `http://127.0.0.1:port`, for `OTEL_EXPORTER_OTLP_ENDPOINT`. */
   get url(): string {
-    return `http://127.0.0.1:${this.port}`;
+    return this.#server.url;
   }
 
   /** Variables that make a process send its spans here soon: OpenTelemetry SDKs of any language, and Dynamo. */
@@ -65,12 +63,8 @@ export class Collector {
     };
   }
 
-  async close(): Promise<void> {
-    if (!this.#server.listening) return;
-    const closed = once(this.#server, 'close');
-    this.#server.close();
-    this.#server.closeAllConnections();
-    await closed;
+  close(): Promise<void> {
+    return this.#server.close();
   }
 
   async #answer(req: IncomingMessage, res: ServerResponse): Promise<void> {

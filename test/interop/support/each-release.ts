@@ -10,7 +10,8 @@ export function eachRelease(leg: string, tests: (release: Release) => void, unle
     for (const release of RELEASES) {
       const reason = missing(release) ?? unless;
       if (reason !== undefined) process.stderr.write(`\n*** SKIPPED: ${leg}, ai-dynamo-runtime ${release}: ${reason} ***\n`);
-      (reason === undefined ? describe : describe.skip)(`ai-dynamo-runtime ${release}`, () => tests(release));
+      if (reason === undefined) describe(`ai-dynamo-runtime ${release}`, () => tests(release));
+      else describe.skip(`ai-dynamo-runtime ${release} [SKIPPED: ${reason}]`, () => tests(release));
     }
   });
 }

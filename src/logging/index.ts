@@ -1,4 +1,5 @@
 export { defaultLog, logger, readLogger, traceMixin, type LoggerOption } from './default.js';
+export { errorFields } from './error-fields.js';
 export { allFields, idFields, type LogEntry, type LogFields, type LogSink } from './entry.js';
 export { escapeControls } from './json-text.js';
 export { Log, onRecord, type EmitOptions, type RecordListener } from './log.js';

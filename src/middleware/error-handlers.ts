@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { numberOption, readOptions } from '../internal/index.js';
-import { classifyThrown, type ErrorAnswer } from './classify-thrown.js';
-import { DEFAULT_OVERLOAD_STATUS } from './classify.js';
+import { classifyThrown, type ErrorAnswer } from './error-answer.js';
+import { DEFAULT_OVERLOAD_STATUS } from './error-type.js';
 import { DIALECTS, type Api } from './dialects/index.js';
 import { errorBody, streamErrorEvent } from './error-body.js';
 import { lifecycleOf } from './watch-response.js';

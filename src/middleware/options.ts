@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { booleanOption, enumOption, functionOption, invalidOption, optionalOption, readOptions, TargetFilter, type Environment, type OptionReader } from '../internal/index.js';
 import { readLogger, type Log, type LoggerOption } from '../logging/index.js';
 import { ATTRIBUTE_SETS, type AttributeSet, type SpanSettings } from '../spans/index.js';
-import type { CompletedRequest, ReceivedRequest } from './completed.js';
+import type { CompletedRequest, ReceivedRequest } from './completed-request.js';
 import { readRoutes, type RouteClass, type RouteEntry, type RouteTable } from './routes.js';
 
 /** Options of `dynamoTracing()` and of the Fastify plugin. Every one has a default; unknown keys are refused. */

@@ -1,6 +1,6 @@
 import type { RequestLogger } from '../logging/index.js';
 import type { DistributedTraceContext, TraceHeaders } from '../trace-context/index.js';
-import type { TokenUsage, WorkerIds } from './completed.js';
+import type { TokenUsage, WorkerIds } from './completed-request.js';
 
 /** What a handler finds at `req.trace` (Express) and `request.trace` (Fastify). */
 export interface RequestTrace {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { jsonLine } from '../../src/logging/format.js';
 import { RECORDS, idFields } from '../../src/logging/index.js';
-import { classifyError, errorDetail } from '../../src/middleware/classify.js';
+import { classifyError, errorDetail } from '../../src/middleware/error-type.js';
 import { entry, SCOPE } from '../logging/support.js';
 import { table } from './table.js';
 

@@ -1,8 +1,8 @@
 import { monotonicMs } from '../internal/index.js';
 import type { LogFields } from '../logging/index.js';
 import type { SpanFields } from '../spans/index.js';
-import { classifyError, errorDetail } from './classify.js';
-import type { CompletedRequest, CompletionStatus, TokenUsage, WorkerIds } from './completed.js';
+import { classifyError, errorDetail } from './error-type.js';
+import type { CompletedRequest, CompletionStatus, TokenUsage, WorkerIds } from './completed-request.js';
 import type { ResponseFacts } from './observation/index.js';
 
 /** The model's name in records when no body has told it. */

@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { APIConnectionError, APIError, APIUserAbortError } from 'openai';
 import { DynamoTracingError, type ErrorCode } from '../../src/errors/index.js';
-import { classifyThrown } from '../../src/middleware/classify-thrown.js';
-import type { ErrorType } from '../../src/middleware/classify.js';
+import { classifyThrown } from '../../src/middleware/error-answer.js';
+import type { ErrorType } from '../../src/middleware/error-type.js';
 
 const INTERNAL = { status: 500, type: 'internal', message: 'Internal server error' };
 const with_ = (fields: object, message = 'secret text'): Error => Object.assign(new Error(message), fields);

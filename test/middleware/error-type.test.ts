@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { classifyError, errorDetail, type ErrorType } from '../../src/middleware/classify.js';
+import { classifyError, errorDetail, type ErrorType } from '../../src/middleware/error-type.js';
 
 describe('an error status', () => {
   test.each<[number, string | undefined, ErrorType]>([

@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import { errorFact } from '../errors/index.js';
-import { classifyError, DEFAULT_OVERLOAD_STATUS, type ClassifyOptions, type ErrorType } from './classify.js';
+import { classifyError, DEFAULT_OVERLOAD_STATUS, type ClassifyOptions, type ErrorType } from './error-type.js';
 
 /** How a thrown error is answered: `message` is meant for the client and tells nothing of the inside. */
 export interface ErrorAnswer {

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const here = path.join(path.dirname(fileURLToPath(import.meta.url)), '..');
 const START_MS = 30_000;
@@ -9,7 +9,7 @@ const RECORD_MS = 3_000;
 
 /** Starts apps/`file` as a process of its own, with telemetry/`telemetry` loaded before it, and waits until it listens. */
 export async function startApp(file, { telemetry, env = {} } = {}) {
-  const preloads = ['support/child.cjs', ...(telemetry === undefined ? [] : [`telemetry/${telemetry}`])].flatMap((name) => ['--require', path.join(here, name)]);
+  const preloads = ['support/child.cjs', ...(telemetry === undefined ? [] : [`telemetry/${telemetry}`])].flatMap((name) => ['--import', pathToFileURL(path.join(here, name)).href]);
   const child = spawn(process.execPath, [...preloads, path.join(here, 'apps', file)], {
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     env: { PATH: process.env.PATH, HOME: process.env.HOME, DYN_LOGGING_JSONL: '1', ...env },

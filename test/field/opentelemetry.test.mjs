@@ -1,0 +1,30 @@
+import { chat, neighbour } from './support/neighbour.mjs';
+
+const express = (more) => ({ app: 'express-gateway.cjs', telemetry: 'chosen.cjs', ...more });
+const fastify = (more) => ({ app: 'fastify-gateway.cjs', telemetry: 'chosen.cjs', ...more });
+
+neighbour('no SDK, Express', { app: 'express-gateway.cjs' });
+neighbour('no SDK, Fastify', { app: 'fastify-gateway.cjs' });
+
+neighbour('instrumentation-http alone, Express 5', express({ env: { INSTRUMENTATIONS: 'http' } }));
+neighbour('instrumentation-http, -express and -router, Express 5', express({ env: { INSTRUMENTATIONS: 'http express router' } }));
+neighbour('instrumentation-http, -express and -router, Express 4', express({ env: { INSTRUMENTATIONS: 'http express router', EXPRESS: 'express4' } }));
+neighbour('instrumentation-http alone, Fastify', fastify({ env: { INSTRUMENTATIONS: 'http' } }));
+neighbour('@fastify/otel alone', fastify({ env: { INSTRUMENTATIONS: 'fastify' } }));
+neighbour('@fastify/otel with instrumentation-http', fastify({ env: { INSTRUMENTATIONS: 'http fastify' } }));
+
+neighbour('NodeSDK with all instrumentations, Express 5', express({ telemetry: 'auto.cjs' }));
+neighbour('NodeSDK with all instrumentations, Express 5, plain fetch', express({ telemetry: 'chosen.cjs', env: { INSTRUMENTATIONS: 'http express router undici', PROPAGATOR: 'ids', CALL: 'fetch' } }));
+neighbour('NodeSDK with all instrumentations, Express 4', express({ telemetry: 'auto.cjs', env: { EXPRESS: 'express4' } }));
+neighbour('NodeSDK with all instrumentations, Fastify', fastify({ telemetry: 'auto.cjs' }));
+neighbour('instrumentation-undici with tracedFetch', express({ env: { INSTRUMENTATIONS: 'http undici', PROPAGATOR: 'ids' } }));
+neighbour('instrumentation-undici with plain fetch and DynamoPropagator({ requestIds: true })', fastify({ env: { INSTRUMENTATIONS: 'http undici', PROPAGATOR: 'ids', CALL: 'fetch' } }));
+
+neighbour("serverSpan: 'own' under instrumentation-http, Express", express({ env: { INSTRUMENTATIONS: 'http', OPTIONS: '{"serverSpan":"own"}' }, server: 'own' }));
+neighbour("serverSpan: 'own' under instrumentation-http, Fastify", fastify({ env: { INSTRUMENTATIONS: 'http', OPTIONS: '{"serverSpan":"own"}' }, server: 'own' }));
+
+// The first request meets an SDK that is not complete yet: its span may be ours, its trace must be whole.
+neighbour('an SDK without a context manager', { app: 'express-gateway.cjs', telemetry: 'no-context-manager.cjs', server: 'ours' });
+neighbour('an SDK without a context manager, with instrumentation-http', {
+  app: 'express-gateway.cjs', telemetry: 'no-context-manager.cjs', env: { INSTRUMENTATIONS: 'http' }, calls: [chat({ judged: false }), chat(), chat({ stream: true })],
+});

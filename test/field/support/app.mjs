@@ -49,12 +49,18 @@ class App {
       this.#heard();
     });
     child.on('message', ({ span }) => {
-      if (span !== undefined) this.spans.push(span);
+      if (span !== undefined) this.took(span);
     });
     child.on('exit', (code, signal) => {
       if (code !== 0) this.crash = `the process ended with ${signal ?? `code ${code}`}`;
       this.#heard();
     });
+  }
+
+  /** A span has ended in the app. */
+  took(span) {
+    this.spans.push(span);
+    this.#heard();
   }
 
   /** The records on standard error. */

@@ -9,9 +9,10 @@ const client = Sentry.init({
   transport: (options) => Sentry.createTransport({ ...options, recordDroppedEvent() {} }, async () => ({ statusCode: 200 })),
 });
 client.on('spanEnd', (span) => {
-  const { trace_id, span_id, parent_span_id, description, op, origin, data } = Sentry.spanToJSON(span);
+  const json = Sentry.spanToJSON(span);
+  const attributes = json.data ?? json.attributes ?? {}; // version 10, version 11
   process.send({ span: {
-    traceId: trace_id, spanId: span_id, parentId: parent_span_id, name: description, scope: origin, attributes: data,
-    kind: op === 'http.server' ? 1 : 0, links: [],
+    traceId: json.trace_id, spanId: json.span_id, parentId: json.parent_span_id, name: json.description ?? json.name,
+    scope: attributes['sentry.origin'], kind: attributes['sentry.op'] === 'http.server' ? 1 : 0, attributes, links: [],
   } });
 });

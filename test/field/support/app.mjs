@@ -63,11 +63,12 @@ class App {
     this.#heard();
   }
 
-  /** The records on standard error. */
+  /** The records: ours on standard error, and those of the app's own logger on standard output. */
   get records() {
-    return this.stderr.split('\n').filter((line) => line.startsWith('{')).flatMap((line) => {
+    return `${this.stderr}${this.stdout}`.split('\n').filter((line) => line.startsWith('{')).flatMap((line) => {
       try {
-        return [JSON.parse(line)];
+        const record = JSON.parse(line);
+        return [{ ...record, message: record.message ?? record.msg }];
       } catch {
         return [];
       }

@@ -18,6 +18,6 @@ const PROPAGATORS = {
 const textMapPropagator = PROPAGATORS[process.env.PROPAGATOR]?.();
 new NodeSDK({
   spanProcessors: [toTest()],
-  instrumentations: process.env.INSTRUMENTATIONS.split(' ').map((name) => INSTRUMENTATIONS[name]()),
+  instrumentations: process.env.INSTRUMENTATIONS.split(' ').filter(Boolean).map((name) => INSTRUMENTATIONS[name]()),
   ...(textMapPropagator === undefined ? {} : { textMapPropagator }),
 }).start();

@@ -1,3 +1,5 @@
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
 import { chat, neighbour } from './support/neighbour.mjs';
 
 const express = (more) => ({ app: 'express-gateway.cjs', telemetry: 'chosen.cjs', ...more });
@@ -23,8 +25,13 @@ neighbour('instrumentation-undici with plain fetch and DynamoPropagator({ reques
 neighbour("serverSpan: 'own' under instrumentation-http, Express", express({ env: { INSTRUMENTATIONS: 'http', OPTIONS: '{"serverSpan":"own"}' }, server: 'own' }));
 neighbour("serverSpan: 'own' under instrumentation-http, Fastify", fastify({ env: { INSTRUMENTATIONS: 'http', OPTIONS: '{"serverSpan":"own"}' }, server: 'own' }));
 
-// The first request meets an SDK that is not complete yet: its span may be ours, its trace must be whole.
-neighbour('an SDK without a context manager', { app: 'express-gateway.cjs', telemetry: 'no-context-manager.cjs', server: 'ours' });
-neighbour('an SDK without a context manager, with instrumentation-http', {
-  app: 'express-gateway.cjs', telemetry: 'no-context-manager.cjs', env: { INSTRUMENTATIONS: 'http' }, calls: [chat({ judged: false }), chat(), chat({ stream: true })],
+const saysSo = (visit) => it('one DEBUG line says that ours was registered', () => {
+  const lines = visit().app.records.filter(({ message }) => /context manager/i.test(message));
+  assert.deepEqual(lines.map(({ level }) => level), ['DEBUG']);
 });
+const incomplete = { app: 'express-gateway.cjs', telemetry: 'no-context-manager.cjs' };
+neighbour('an SDK without a context manager', { ...incomplete, env: { DYN_LOG: 'debug' }, server: 'ours' }, saysSo);
+// The first request has met an SDK without one: its span may be ours, its trace must be whole.
+neighbour('an SDK without a context manager, with instrumentation-http', {
+  ...incomplete, env: { DYN_LOG: 'debug', INSTRUMENTATIONS: 'http' }, calls: [chat({ judged: false }), chat(), chat({ stream: true })],
+}, saysSo);

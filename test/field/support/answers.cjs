@@ -29,4 +29,7 @@ const messageEvents = () => [
   { type: 'message_stop' },
 ].map((event) => `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`);
 
-module.exports = { MODEL, WORDS, chatAnswer, chatEvents, messageAnswer, messageEvents };
+/** The answer to a file of `size` bytes, with the request id that the app found where it made it. */
+const transcription = (size, current) => ({ text: `${size} bytes`, current, usage: { type: 'tokens', input_tokens: 7, output_tokens: 16, total_tokens: 23 } });
+
+module.exports = { MODEL, WORDS, chatAnswer, chatEvents, messageAnswer, messageEvents, transcription };

@@ -8,6 +8,11 @@ const APIS = {
   '/v1/messages': [answers.messageAnswer, answers.messageEvents],
 };
 
+const REFUSALS = {
+  'Bearer wrong': { error: { message: 'Incorrect API key provided: wrong', type: 'invalid_request_error', param: null, code: 'invalid_api_key' } },
+  'x-api-key wrong': { type: 'error', error: { type: 'authentication_error', message: 'invalid x-api-key: wrong' } },
+};
+
 /** The provider behind a gateway. It keeps the raw header lines of every request and, as providers do, names its own ids on the answer. */
 export async function startUpstream() {
   const received = [];
@@ -33,8 +38,9 @@ async function answer(req, res, received) {
   received.push({ id, method: req.method, path: req.url, values: (name) => lines.filter(([given]) => given === name).map(([, value]) => value), body: Buffer.concat(chunks).toString() });
   res.setHeader('request-id', id);
   res.setHeader('x-request-id', id);
-  if (req.headers.authorization === 'Bearer wrong' || req.headers['x-api-key'] === 'wrong') {
-    res.writeHead(401, { 'content-type': 'application/json' }).end(JSON.stringify({ error: { message: 'Incorrect API key provided: wrong', type: 'invalid_request_error', code: 'invalid_api_key' } }));
+  const refusal = REFUSALS[req.headers.authorization ?? `x-api-key ${req.headers['x-api-key']}`];
+  if (refusal !== undefined) {
+    res.writeHead(401, { 'content-type': 'application/json' }).end(JSON.stringify(refusal));
     return;
   }
   const [whole, events] = APIS[req.url.split('?')[0]] ?? APIS['/v1/chat/completions'];

@@ -35,12 +35,11 @@ for (const [title, app] of [['a server that hands upgrades to an Express app', '
       assert.equal(visit.app.noise, '');
       assert.deepEqual(visit.calls.map(({ answer, error }) => error ?? [answer.text, answer.code]), ENDS.map(([, code]) => ['heard hello', code]));
     });
-    ENDS.forEach(([how, code], i) => it(`one \`request completed\` for a socket ${how}: ${code === 1000 ? 'a success without a warning' : 'no success'}`, () => {
+    ENDS.forEach(([how, code], i) => it(`one \`request completed\` for a socket ${how}, the last of its records: ${code === 1000 ? 'a success without a warning' : 'no success'}`, () => {
       const { records, completed, traceId } = visit.calls[i];
       assert.equal(completed.length, 1);
+      assert.equal(records.at(-1), completed[0]);
       assert.equal(completed[0].trace_id, traceId);
-      assert.equal(completed[0].endpoint, 'realtime');
-      assert.equal(records.at(-1), completed[0], 'it is the last record');
       if (code !== 1000) {
         assert.notEqual(completed[0].status, 'success');
         return;
@@ -48,5 +47,8 @@ for (const [title, app] of [['a server that hands upgrades to an Express app', '
       assert.equal(completed[0].status, 'success');
       assert.deepEqual(records.filter(({ level }) => level !== 'INFO'), []);
     }));
+    it('the endpoint is known', () => {
+      assert.deepEqual(visit.calls.map(({ completed }) => completed[0]?.endpoint), ENDS.map(() => 'realtime'));
+    });
   });
 }

@@ -26,7 +26,7 @@ HttpCode(200)(ChatController.prototype, 'chat', chat);
 Req()(ChatController.prototype, 'chat', 0);
 Controller('v1')(ChatController);
 
-class AppModule {}
+class AppModule {} // eslint-disable-line @typescript-eslint/no-extraneous-class -- Nest hangs the module on it
 Module({ controllers: [ChatController] })(AppModule);
 
 async function main() {

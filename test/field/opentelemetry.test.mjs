@@ -6,6 +6,7 @@ const express = (more) => ({ app: 'express-gateway.cjs', telemetry: 'chosen.cjs'
 const fastify = (more) => ({ app: 'fastify-gateway.cjs', telemetry: 'chosen.cjs', ...more });
 
 neighbour('no SDK, Express', { app: 'express-gateway.cjs' });
+neighbour('no SDK, Express 4', { app: 'express-gateway.cjs', env: { EXPRESS: 'express4' } });
 neighbour('no SDK, Fastify', { app: 'fastify-gateway.cjs' });
 
 neighbour('instrumentation-http alone, Express 5', express({ env: { INSTRUMENTATIONS: 'http' } }));
@@ -16,7 +17,7 @@ neighbour('@fastify/otel alone', fastify({ env: { INSTRUMENTATIONS: 'fastify' } 
 neighbour('@fastify/otel with instrumentation-http', fastify({ env: { INSTRUMENTATIONS: 'http fastify' } }));
 
 neighbour('NodeSDK with all instrumentations, Express 5', express({ telemetry: 'auto.cjs' }));
-neighbour('NodeSDK with all instrumentations, Express 5, plain fetch', express({ telemetry: 'chosen.cjs', env: { INSTRUMENTATIONS: 'http express router undici', PROPAGATOR: 'ids', CALL: 'fetch' } }));
+neighbour('instrumentation-http, -express, -router and -undici, Express 5, plain fetch', express({ env: { INSTRUMENTATIONS: 'http express router undici', PROPAGATOR: 'ids', CALL: 'fetch' } }));
 neighbour('NodeSDK with all instrumentations, Express 4', express({ telemetry: 'auto.cjs', env: { EXPRESS: 'express4' } }));
 neighbour('NodeSDK with all instrumentations, Fastify', fastify({ telemetry: 'auto.cjs' }));
 neighbour('instrumentation-undici with tracedFetch', express({ env: { INSTRUMENTATIONS: 'http undici', PROPAGATOR: 'ids' } }));

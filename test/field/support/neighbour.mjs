@@ -22,6 +22,8 @@ export const chat = ({ stream = false, path = '/v1/chat/completions', headers = 
   ...expected,
 });
 
+// The second is its name beside a request logger that says `request completed` itself.
+const COMPLETED = /^(inference )?request completed$/;
 const NOISE_OF_OURS = /Error|DynamoTracingWarning|^ +at /m;
 // With all instrumentations, pipeline() of a Web stream puts eleven close listeners on a response: Node warns of them without us, too.
 const NOISE = new RegExp(`${NOISE_OF_OURS.source}|MaxListenersExceededWarning`, 'm');
@@ -191,7 +193,7 @@ async function sendTo(app, upstream, call, { trusted, traced }) {
     made.error = error;
   }
   made.requestId = trusted ? ids['request-id'] : made.answer?.headers.get('request-id');
-  const ended = () => app.records.find((record) => record.message === 'request completed' && record.request_id === made.requestId);
+  const ended = () => app.records.find((record) => COMPLETED.test(record.message) && record.request_id === made.requestId);
   await app.until(() => ended() !== undefined && (!traced || app.spans.some(({ kind, traceId }) => kind === SERVER && traceId === ended().trace_id)));
   made.hop = upstream.received[before];
   return made;
@@ -205,7 +207,7 @@ function tracesOf(app, call) {
   // By trace, and by request for those that have left it.
   const spans = app.spans.filter((span) => span.traceId === traceId || ours.includes(span) || span.attributes['app.request_id'] === call.requestId);
   const hop = call.hop?.values('traceparent').map((value) => value.slice(3, 35)) ?? [];
-  return { records, completed: records.filter(({ message }) => message === 'request completed'), traceId, ours, spans, traceIds: [...records.map(({ trace_id }) => trace_id), ...spans.map((span) => span.traceId), ...hop] };
+  return { records, completed: records.filter(({ message }) => COMPLETED.test(message)), traceId, ours, spans, traceIds: [...records.map(({ trace_id }) => trace_id), ...spans.map((span) => span.traceId), ...hop] };
 }
 
 function isInside(span, ancestor, spans) {

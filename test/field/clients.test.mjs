@@ -41,6 +41,9 @@ const message = (stream) => ({
   send: (url, ids) => chat({ path: '/v1/messages' }).send(url, ids, { model: MODEL, messages, max_tokens: 16, stream }),
   text: stream ? messageEvents().join('') : JSON.stringify(messageAnswer()),
 });
+const lines = answers.chatEvents().slice(0, -1).map((event) => event.slice('data: '.length, -1)).join('');
+neighbour('toReadableStream() of the OpenAI client inside an app', { app: 'openai-inside.cjs', calls: [{ ...chat({ stream: true, path: '/api/lines' }), text: lines }] });
+
 for (const [name, app, route, calls] of [
   ['OpenAI', 'openai-inside.cjs', '/v1/chat/completions', [chat(), chat({ stream: true })]],
   ['Anthropic', 'anthropic-inside.cjs', '/v1/messages', [message(false), message(true)]],

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
+import answers from './support/answers.cjs';
 import { chat, neighbour } from './support/neighbour.mjs';
 
 for (const platform of ['express', 'fastify']) {
@@ -23,20 +24,26 @@ for (const order of ['before', 'after']) {
 }
 
 /** What useChat() and useCompletion() send. */
-const asked = (path, body, expected) => ({
+const asked = (path, body, record) => ({
   send: (url, ids) => chat({ path }).send(url, ids, body),
   text: undefined,
-  outbound: false,
-  ...expected,
+  record: { status: 'success', model: 'field-model', output_tokens: '16', ...record },
 });
-neighbour('AI SDK: UI message stream and text stream', {
+const conversation = { id: '1', messages: [{ id: 'm', role: 'user', parts: [{ type: 'text', text: 'a secret prompt' }] }] };
+neighbour('AI SDK: UI message streams without and with usage, text stream', {
   app: 'ai-sdk.cjs',
   upstream: false,
   calls: [
-    asked('/api/chat', { id: '1', messages: [{ id: 'm', role: 'user', parts: [{ type: 'text', text: 'a secret prompt' }] }] },
-      { record: { status: 'success', model: 'field-model', request_type: 'stream', output_tokens: '16', output_tokens_estimated: 'true', finish_reason: 'stop' } }),
-    asked('/api/completion', { prompt: 'a secret prompt' }, { record: { status: 'success', model: 'field-model', request_type: 'stream', input_tokens: '7', output_tokens: '16' } }),
+    asked('/api/chat', conversation, { output_tokens_estimated: 'true', finish_reason: 'stop' }),
+    asked('/api/chat-with-usage', conversation, { input_tokens: '7', finish_reason: 'stop' }),
+    asked('/api/completion', { prompt: 'a secret prompt' }, { input_tokens: '7' }),
   ],
+}, (visit) => {
+  it('the answers are those of the AI SDK', () => {
+    const texts = visit().calls.map(({ answer }) => answer.text);
+    assert.equal(texts[2], answers.WORDS.join(''));
+    for (const text of texts.slice(0, 2)) assert.ok(answers.WORDS.every((word) => text.includes(`"delta":"${word}"`)), text);
+  });
 });
 
 for (const [title, options] of [

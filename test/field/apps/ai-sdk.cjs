@@ -1,5 +1,5 @@
 'use strict';
-// Vercel's AI SDK answering a useChat() page: a UI message stream, and a plain text stream whose handler says what was used.
+// Vercel's AI SDK: UI message streams for useChat(), without usage and with it, and a plain text stream whose handler says what was used.
 const express = require('express');
 const { convertToModelMessages, simulateReadableStream, streamText } = require('ai');
 const { MockLanguageModelV3 } = require('ai/test');
@@ -23,16 +23,15 @@ const model = new MockLanguageModelV3({
 
 const app = express();
 app.use(dynamoTracing({
-  routes: [
-    { path: '/api/chat', kind: 'inference', endpoint: 'chat', dialect: 'ai-sdk-ui' },
-    { path: '/api/completion', kind: 'inference', endpoint: 'completion', dialect: 'ai-sdk-text' },
-  ],
+  routes: ['/api/chat', '/api/chat-with-usage', '/api/completion'].map((path) => ({ path, kind: 'inference', endpoint: 'chat', dialect: 'ai-sdk' })),
 }));
 app.use(express.json());
-app.post('/api/chat', async (req, res) => {
+const answering = (options) => async (req, res) => {
   req.trace.model(MODEL);
-  streamText({ model, messages: await convertToModelMessages(req.body.messages), abortSignal: req.trace.signal }).pipeUIMessageStreamToResponse(res);
-});
+  streamText({ model, messages: await convertToModelMessages(req.body.messages), abortSignal: req.trace.signal }).pipeUIMessageStreamToResponse(res, options);
+};
+app.post('/api/chat', answering());
+app.post('/api/chat-with-usage', answering({ messageMetadata: ({ part }) => (part.type === 'finish' ? { totalUsage: part.totalUsage } : undefined) }));
 app.post('/api/completion', (req, res) => {
   req.trace.model(MODEL);
   const onFinish = ({ totalUsage: { inputTokens, outputTokens } }) => req.trace.usage({ inputTokens, outputTokens });

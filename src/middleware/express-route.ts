@@ -32,7 +32,8 @@ export function expressRoute(req: RoutedRequest): string | undefined {
   const path = textOf(route?.path, asked.slice(baseUrl.length));
   if (route === undefined || path === undefined) return undefined;
   if (baseUrl === '') return path;
-  const router = (req.app?.router ?? req.app?._router) as { readonly stack?: readonly Layer[] } | undefined;
+  // In this order: Express 4 warns of `router`, which it does not have.
+  const router = (req.app?._router ?? req.app?.router) as { readonly stack?: readonly Layer[] } | undefined;
   const mount = mountOf(router?.stack ?? [], route, asked, 0);
   return mount === undefined ? undefined : mount + (path === '/' ? '' : path);
 }

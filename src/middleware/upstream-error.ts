@@ -30,7 +30,7 @@ const SIGNS: readonly ((error: unknown) => boolean)[] = [
   (error) => String(errorFact(error, 'code')).startsWith('UND_ERR_RESPONSE'),
   (error) => typeof errorFact(errorFact(error, '$metadata'), 'httpStatusCode') === 'number',
   // Google's keeps nothing but the status: its message is the answer's body.
-  (error) => String(errorFact(error, 'message')).startsWith('{"error":') && statusOf(error) !== undefined,
+  (error) => /^(?:got status: [^{]*)?\{"error":/.test(String(errorFact(error, 'message'))) && statusOf(error) !== undefined,
 ];
 
 function statusOf(value: unknown): number | undefined {

@@ -85,6 +85,7 @@ test.each<[string, object, number]>([
   ['AI SDK', { statusCode: 401, responseHeaders: {}, responseBody: 'secret' }, 401],
   ['undici', { code: 'UND_ERR_RESPONSE', statusCode: 503, headers: {} }, 503],
   ['@google/genai', { name: 'ApiError', status: 404, message: '{"error":{"message":"secret"}}' }, 404],
+  ['@google/genai, inside a stream', { name: 'ApiError', status: 429, message: 'got status: BUSY. {"error":{"message":"secret"}}' }, 429],
   ['AWS', { $fault: 'client', $metadata: { httpStatusCode: 400 } }, 400],
 ])('the error of %s', (_client, fields, status) => {
   const error = Object.assign(new Error('secret'), fields);

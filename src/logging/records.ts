@@ -27,5 +27,6 @@ export const RECORDS = {
       'cached_tokens', 'ttft_ms', 'avg_itl_ms', 'finish_reason', 'response_id', 'prefill_worker_id', 'decode_worker_id', 'component', 'namespace', 'instance_id',
     ],
   },
+  'request failed': { level: 'error', errorLevel: 'error', fields: ['error_name', 'error_code', 'error_stack', 'error_message'] },
   'request cancelled': { level: 'warn', errorLevel: 'warn', fields: ['request_type', 'error_type', 'elapsed_ms'] },
 } as const satisfies Record<string, RecordDefinition>;

@@ -151,7 +151,7 @@ function tooLargeText(limit: unknown): string {
   return typeof limit === 'number' ? `Request body exceeds the limit of ${limit} bytes` : 'Request body exceeds the limit';
 }
 
-const CANCELLED = new Set<unknown>(['AbortError', 'ABORT_ERR', 'APIUserAbortError', 'ERR_CANCELED']);
+const CANCELLED = new Set<unknown>(['AbortError', 'ABORT_ERR', 'APIUserAbortError', 'CanceledError']);
 const TIMED_OUT = new Set<unknown>(['TimeoutError', 'UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT', 'ETIMEDOUT', 'ESOCKETTIMEDOUT', 'ECONNABORTED', 'APIConnectionTimeoutError']);
 const UNREACHABLE = new Set<unknown>(['ECONNREFUSED', 'ENOTFOUND', 'EHOSTUNREACH', 'ENETUNREACH', 'EAI_AGAIN', 'UND_ERR_CONNECT_TIMEOUT', 'APIConnectionError']);
 

@@ -152,7 +152,9 @@ function tooLargeText(limit: unknown): string {
 }
 
 const CANCELLED = new Set<unknown>(['AbortError', 'ABORT_ERR', 'APIUserAbortError', 'CanceledError']);
-const TIMED_OUT = new Set<unknown>(['TimeoutError', 'UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT', 'ETIMEDOUT', 'ESOCKETTIMEDOUT', 'ECONNABORTED', 'APIConnectionTimeoutError']);
+const TIMED_OUT = new Set<unknown>([
+  'TimeoutError', 'UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT', 'ETIMEDOUT', 'ESOCKETTIMEDOUT', 'ECONNABORTED', 'APIConnectionTimeoutError',
+]);
 const UNREACHABLE = new Set<unknown>(['ECONNREFUSED', 'ENOTFOUND', 'EHOSTUNREACH', 'ENETUNREACH', 'EAI_AGAIN', 'UND_ERR_CONNECT_TIMEOUT', 'APIConnectionError']);
 
 /** Aborts, timeouts and hosts out of reach, also as the cause of what fetch and the SDKs throw: the innermost says most. */

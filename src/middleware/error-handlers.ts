@@ -3,7 +3,7 @@ import { booleanOption, guarded, numberOption, readOptions, reportFault, type Op
 import { classifyThrown } from './error-answer.js';
 import { DIALECTS, type DialectName } from './dialects/index.js';
 import { errorBody, streamErrorEvent } from './error-body.js';
-import { answerFastify, answerRaw, cutShort, endBegun, isGone, type ErrorText, type FastifyReplyLike } from './error-response.js';
+import { answerFastify, answerRaw, cutShort, endBegun, isGone, letGo, type ErrorText, type FastifyReplyLike } from './error-response.js';
 import { DEFAULT_OVERLOAD_STATUS } from './error-type.js';
 import { lifecycleOf } from './watch-response.js';
 
@@ -51,6 +51,7 @@ function knownDialect(name: string | undefined): DialectName {
 function conclude(res: ServerResponse, text: ErrorText, answer: () => void): void {
   try {
     if (res.writableEnded || isGone(res)) return;
+    guarded('dynamoTracingErrors', () => letGo(res), undefined); // serverless adapters have odd requests
     if (res.headersSent) endBegun(res, text);
     else answer();
   } catch (fault) {

@@ -105,6 +105,16 @@ function streamOf(res: ServerResponse): Http2StreamLike | undefined {
   return typeof stream?.close === 'function' ? (stream as Http2StreamLike) : undefined;
 }
 
+/**
+ * What the failed handler may still do no longer matters. A request body that it has half read is read on, or it would block the
+ * next request of the connection; a late write, of a heartbeat timer for example, would end the process with an unheard error.
+ */
+export function letGo(res: ServerResponse): void {
+  res.on('error', () => undefined);
+  res.req.unpipe();
+  res.req.resume();
+}
+
 /** The connection is gone: nobody reads an answer. */
 export function isGone(res: ServerResponse): boolean {
   const stream = streamOf(res);

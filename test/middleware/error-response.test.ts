@@ -143,8 +143,11 @@ describe('no response stays open', () => {
       if (req.url === '/begun') res.writeHead(200, { 'content-type': 'text/event-stream' }).flushHeaders();
       handle(new Error('planted'), req, res, () => undefined);
     }).listen(0, '127.0.0.1'));
-    expect(await send(port, { method: 'HEAD' })).toMatchObject({ status: 500, body: '' });
-    expect(await send(port, { method: 'HEAD', path: '/begun' })).toMatchObject({ status: 200, body: '' });
+    const socket = await open(port);
+    socket.write('HEAD /begun HTTP/1.1\r\nhost: x\r\n\r\nHEAD / HTTP/1.1\r\nhost: x\r\n\r\n');
+    const [begun, failed] = (await received(socket, 'no-store')).split(/(?=HTTP\/1\.1 500)/);
+    socket.destroy();
+    expect([begun, failed]).toEqual([expect.stringMatching(/^HTTP\/1\.1 200[^]*\r\n\r\n$/), expect.stringMatching(/^HTTP\/1\.1 500 /)]);
   });
 });
 
@@ -196,7 +199,13 @@ describe.each(FASTIFY)('%s', (_name, fastify) => {
   test('over HTTP/2 an error is answered without a warning, and a response that has begun is reset, not ended', async () => {
     const app = fastify({ http2: true } as never);
     app.setErrorHandler(fastifyErrors() as never);
-    app.get('/before', (_request, reply) => { reply.raw.setHeader('content-length', '3'); throw new Error('planted'); });
+    const touched: string[] = [];
+    app.get('/before', (_request, reply) => {
+      // HTTP/2 has no status message: Node warns of whoever sets one.
+      Object.defineProperty(reply.raw, 'statusMessage', { set: () => touched.push('statusMessage') });
+      reply.raw.setHeader('content-length', '3');
+      throw new Error('planted');
+    });
     app.get('/begun', async (_request, reply) => {
       reply.raw.writeHead(200, { 'content-type': 'application/json' });
       await new Promise<void>((resolve) => void reply.raw.write('{', () => resolve()));
@@ -209,9 +218,6 @@ describe.each(FASTIFY)('%s', (_name, fastify) => {
     });
     await app.listen({ port: 0, host: '127.0.0.1' });
     closeLater(() => app.close());
-    const warnings: string[] = [];
-    const onWarning = (warning: Error): void => void warnings.push(warning.name);
-    process.on('warning', onWarning);
     const session = connectHttp2(`http://127.0.0.1:${(app.server.address() as AddressInfo).port}`);
     const get = async (path: string): Promise<{ status: unknown; body: string; code: number }> => {
       const stream = session.request({ ':path': path });
@@ -225,8 +231,7 @@ describe.each(FASTIFY)('%s', (_name, fastify) => {
     expect(await get('/stream')).toEqual({ status: 200, body: expect.stringMatching(/^data: a\n\ndata: \{"error".*\n\ndata: \[DONE\]\n\n$/), code: 0 });
     session.close();
     await once(session, 'close');
-    process.off('warning', onWarning);
-    expect(warnings).toEqual([]);
+    expect(touched).toEqual([]);
   });
 });
 

@@ -56,6 +56,7 @@ describe('the official clients, against a server', () => {
     const streams = [() => clients.openai.chat.completions.create({ ...CHAT, stream: true }), () => clients.anthropic.messages.create({ ...CHAT, max_tokens: 1, stream: true })];
     for (const stream of streams) {
       const error = await thrownBy(async () => (await stream())[Symbol.asyncIterator]().next());
+      expect(upstreamStatus(error)).toBe(status === 502 ? 0 : status);
       expect(classifyThrown(error)).toMatchObject({ status, message: expect.not.stringContaining('secret') });
     }
   });

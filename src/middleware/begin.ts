@@ -5,7 +5,6 @@ import { RECORD_TARGETS } from '../logging/index.js';
 import { adoptSpan, SPANS, startSpan, type TracedSpan } from '../spans/index.js';
 import { offerContextManager, runInRequest } from '../trace-context/index.js';
 import { bindEmitters } from './bound-emitter.js';
-import { DIALECTS } from './dialects/index.js';
 import { errorBody } from './error-body.js';
 import { identify, warnAboutIds, type Identity } from './identity.js';
 import { pathOf, type Tracing } from './options.js';
@@ -109,5 +108,5 @@ export function rejectionOf(tracing: Tracing, recorder: RequestRecorder): Reject
   const [first] = recorder.ids.invalid;
   if (tracing.onInvalidRequestId !== 'reject' || first === undefined) return undefined;
   recorder.fail('validation');
-  return { status: 400, body: JSON.stringify(errorBody(DIALECTS[recorder.routeClass.dialect].api, 400, `Validation: header ${first.header} must be a valid UUID`, recorder.ids.requestId)) };
+  return { status: 400, body: JSON.stringify(errorBody(recorder.routeClass.dialect, 400, `Validation: header ${first.header} must be a valid UUID`, recorder.ids.requestId)) };
 }

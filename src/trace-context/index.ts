@@ -3,8 +3,9 @@ export { activeContext, bindToContext, contextOfSpan, currentTraceContext, getTr
 export { engineTraceHeaders, injectTraceContext } from './engine.js';
 export { bindTrace, runWithTrace, tracedFetch } from './fetch.js';
 export { newSpanId, newTraceId } from './ids.js';
-export { DynamoPropagator, extractTrace, headersOf, injectTrace, remoteSpanContext, TRACE_HEADERS, traceHeaders, type ExtractedTrace, type TraceHeaderName, type TraceHeaders } from './propagation.js';
+export { DynamoPropagator, extractTrace, headersOf, injectTrace, remoteSpanContext, TRACE_HEADERS, traceHeaders, untrustedPropagator, writeTraceHeaders, type DynamoPropagatorOptions, type ExtractedTrace, type TraceHeaderName, type TraceHeaders } from './propagation.js';
 export { isRequestId, isUsableXRequestId, MAX_X_REQUEST_ID_LENGTH, newRequestId, resolveRequestIds, type RejectedHeader, type RequestIds } from './request-id.js';
+export { isTracingSuppressed, suppressTracing } from './suppress.js';
 export { TextTraceState } from './trace-state.js';
 export { formatTraceparent, isSpanId, isTraceId, parseTraceparent, RANDOM_TRACE_ID, SAMPLED, type Traceparent } from './traceparent.js';
 export { parseTracestate } from './tracestate.js';

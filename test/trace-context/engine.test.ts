@@ -56,6 +56,10 @@ describe('injectTraceContext (vLLM trace_headers): guarantees', () => {
     expect(injectTraceContext(span, { TraceParent: `00-${TRACE_ID}-${SPAN_ID}-01` })).toEqual({ traceparent: `00-${TRACE_ID}-${span.spanContext().spanId}-01` });
   });
 
+  it('a tracestate that the mapping held for another trace does not stay beside its traceparent', () => {
+    expect(Object.keys(injectTraceContext(spanIn(inbound()), { Tracestate: 'theirs=1', accept: '*/*' }))).toEqual(['accept', 'traceparent']);
+  });
+
   it('an unsampled span says so', () => {
     expect(injectTraceContext<Record<string, string>>(spanIn(inbound(0)), {})['traceparent']).toMatch(/-00$/);
   });
@@ -63,14 +67,14 @@ describe('injectTraceContext (vLLM trace_headers): guarantees', () => {
   it.each<[string, CarrierTarget]>([
     ['a frozen mapping', Object.freeze({ a: '1' })],
     ['a mapping that throws on every touch', untouchable()],
-    ['headers whose set throws', { get: () => null, set: fails, append: fails, keys: fails }],
+    ['headers whose set throws', { get: () => null, set: fails, delete: fails, keys: fails }],
   ])('injection failing never fails the request and leaves the carrier as it was: %s', (_what, carrier) => {
     expect(injectTraceContext(spanIn(ROOT_CONTEXT), carrier)).toBe(carrier);
   });
 
   it('a carrier that takes traceparent and fails on tracestate is not left with half of it', () => {
     const held = new Map<string, string>();
-    const carrier = { get: (name: string) => held.get(name) ?? null, set: (name: string, value: string) => (name === 'tracestate' ? fails() : void held.set(name, value)), append: fails, keys: () => held.keys() };
+    const carrier = { get: (name: string) => held.get(name) ?? null, set: (name: string, value: string) => (name === 'tracestate' ? fails() : void held.set(name, value)), delete: fails, keys: () => held.keys() };
     expect(injectTraceContext(spanIn(inbound(1, 'foo=1')), carrier)).toBe(carrier);
     expect([...held.keys()]).toEqual([]);
   });

@@ -2,7 +2,7 @@ import { propagation, ROOT_CONTEXT, trace, type Context, type Span } from '@open
 import { BasicTracerProvider } from '@opentelemetry/sdk-trace-base';
 import { afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import {
-  bindTrace, engineTraceHeaders, injectTraceContext, parseTraceparent, remoteSpanContext, runWithTrace, setTraceScope, type CarrierTarget, type TraceScope,
+  bindTrace, engineTraceHeaders, injectTraceContext, parseTraceparent, remoteSpanContext, runInContext, setTraceScope, type CarrierTarget, type TraceScope,
 } from '../../src/trace-context/index.js';
 
 const TRACE_ID = '4bf92f3577b34da6a3ce929d0e0e4736';
@@ -86,7 +86,7 @@ describe('injectTraceContext (vLLM trace_headers): guarantees', () => {
   it('uses no ambient state: the span that it is given counts, whatever request is current', () => {
     const other: TraceScope = { traceId: 'b'.repeat(32), spanId: 'b'.repeat(16), traceFlags: 3, tracestate: 'other=1' };
     const span = spanIn(inbound());
-    const injected = runWithTrace(setTraceScope(ROOT_CONTEXT, other), () => injectTraceContext(span, {}));
+    const injected = runInContext(setTraceScope(ROOT_CONTEXT, other), () => injectTraceContext(span, {}));
     expect(injected).toEqual({ traceparent: `00-${TRACE_ID}-${span.spanContext().spanId}-01` });
   });
 });
@@ -177,13 +177,13 @@ describe('engineTraceHeaders (SGLang external_trace_header)', () => {
 
   it.each(['aggregated', 'prefill', 'decode'])('names the current span in the %s path', (leg) => {
     const span = tracer.startSpan(leg, {}, inbound());
-    expect(runWithTrace(trace.setSpan(inbound(), span), () => engineTraceHeaders())).toEqual({ traceparent: `00-${TRACE_ID}-${span.spanContext().spanId}-01` });
+    expect(runInContext(trace.setSpan(inbound(), span), () => engineTraceHeaders())).toEqual({ traceparent: `00-${TRACE_ID}-${span.spanContext().spanId}-01` });
   });
 
   it('a detached prefill task finds the current span when its function is bound', async () => {
     const span = spanIn(inbound());
     const tasks: (() => unknown)[] = [];
-    runWithTrace(trace.setSpan(inbound(), span), () => tasks.push(bindTrace(() => engineTraceHeaders()), () => engineTraceHeaders()));
+    runInContext(trace.setSpan(inbound(), span), () => tasks.push(bindTrace(() => engineTraceHeaders()), () => engineTraceHeaders()));
     await Promise.resolve();
     expect(tasks.map((task) => task())).toEqual([{ traceparent: `00-${TRACE_ID}-${span.spanContext().spanId}-01` }, undefined]);
   });

@@ -106,7 +106,10 @@ describe('what tracedFetch sends without an SDK', () => {
     process.env['DYN_LOG'] = 'info,request_span=off';
     try {
       let quiet: typeof outbound | undefined;
-      jest.isolateModules(() => (quiet = require('../../src/outbound/index.js') as typeof outbound));
+      jest.isolateModules(() => {
+        // eslint-disable-next-line @typescript-eslint/no-require-imports
+        quiet = require('../../src/outbound/index.js') as typeof outbound;
+      });
       expect((await inRequest(() => quiet!.tracedFetch(url, { headers: copied }))).headers).toMatchObject({ ...expected, traceparent: `00-${scope.traceId}-${scope.spanId}-01` });
     } finally {
       process.env['DYN_LOG'] = before;

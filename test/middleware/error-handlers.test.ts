@@ -6,7 +6,7 @@ import fastify4 from 'fastify4';
 import createError from 'http-errors';
 import { dynamoTracing, dynamoTracingErrors } from 'dynamo-tracing';
 import { dynamoTracing as fastifyTracing, dynamoTracingErrors as fastifyErrors } from 'dynamo-tracing/fastify';
-import { CHAT, chat, open, post, rawRequest, send } from '../support/client.js';
+import { CHAT, post, send } from '../support/client.js';
 import { closeAfterEach, listening, portOf } from '../support/listening.js';
 import { RecordTap } from '../support/records.js';
 

@@ -140,9 +140,9 @@ export class EventScanner {
   #emitFields(event: string, isBytes: boolean): void {
     let name: string | undefined;
     let data: string | undefined;
+    let lf = event.indexOf('\n');
     let cr = event.indexOf('\r');
     for (let start = this.#started ? 0 : byteOrderMark(event); start < event.length;) {
-      const lf = event.indexOf('\n', start);
       const end = Math.min(lf === -1 ? event.length : lf, cr === -1 ? event.length : cr);
       if (event.startsWith('data:', start)) {
         const value = fieldValue(event, start + 5, end);
@@ -151,6 +151,7 @@ export class EventScanner {
         name = fieldValue(event, start + 6, end);
       }
       start = end + 1;
+      if (lf !== -1 && lf < start) lf = event.indexOf('\n', start);
       if (cr !== -1 && cr < start) cr = event.indexOf('\r', start);
     }
     this.#started = true;

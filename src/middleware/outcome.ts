@@ -1,7 +1,7 @@
 import { monotonicMs } from '../internal/index.js';
 import type { LogFields } from '../logging/index.js';
 import type { SpanFields } from '../spans/index.js';
-import { classifyError, errorDetail } from './error-type.js';
+import { classifyError, errorDetail, errorTypeOfObserved } from './error-type.js';
 import type { CompletedRequest, CompletionStatus, TokenUsage, WorkerIds } from './completed-request.js';
 import type { ResponseFacts } from './observation/index.js';
 
@@ -77,10 +77,14 @@ function outcomeOf({ failure, httpStatus, bodyParsed, seen, ending }: Evidence):
   // What is refused before its body is understood is the client's fault, in whatever words the framework says so.
   const message = bodyParsed ? seen?.error?.message : undefined;
   const type = failure?.type ?? (httpStatus !== undefined && httpStatus >= 400 ? classifyError(httpStatus, message, { type: seen?.error?.type }) : undefined);
-  if (type !== undefined) return [type === 'cancelled' ? 'cancelled' : 'error', type];
-  if (seen?.error !== undefined) return ['error', 'internal'];
+  if (type !== undefined) return failed(type);
+  if (seen?.error !== undefined) return failed(errorTypeOfObserved(seen.error));
   if (ending.complete) return ['success', 'none'];
   return ending.clientLeft ? ['cancelled', 'cancelled'] : ['error', 'internal'];
+}
+
+function failed(type: string): [CompletionStatus, string] {
+  return [type === 'cancelled' ? 'cancelled' : 'error', type];
 }
 
 /** The fields of `request completed`. */

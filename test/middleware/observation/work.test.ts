@@ -4,9 +4,7 @@ import { observe, type Observed } from './observe.js';
 /** Characters that searches have looked at while `fn` ran: the work of the readers, which find everything by searches. */
 function charactersSearched(fn: () => void): number {
   let characters = 0;
-  /* eslint-disable @typescript-eslint/unbound-method -- put back below and called with their this */
   const { indexOf, lastIndexOf, charCodeAt } = String.prototype;
-  /* eslint-enable @typescript-eslint/unbound-method */
   String.prototype.indexOf = function (this: string, wanted: string, from = 0) {
     const found = indexOf.call(this, wanted, from);
     characters += (found === -1 ? this.length : found + wanted.length) - Math.min(from, this.length);

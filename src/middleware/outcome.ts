@@ -133,7 +133,7 @@ export function spanFields(completed: CompletedRequest, route: string | undefine
 function averageInterTokenLatency(seen: ResponseFacts | undefined, given: number | undefined): number | undefined {
   if (seen?.firstTokenAt === undefined || seen.lastTokenAt === undefined) return undefined;
   const tokens = given ?? seen.outputTokens ?? seen.tokenChunks;
-  return tokens > 1 && seen.lastTokenAt > seen.firstTokenAt ? round((seen.lastTokenAt - seen.firstTokenAt) / (tokens - 1)) : undefined;
+  return tokens > 1 ? round((seen.lastTokenAt - seen.firstTokenAt) / (tokens - 1)) : undefined;
 }
 
 function round(ms: number): number {

@@ -17,6 +17,8 @@ export interface Shape {
 /** Where token counts are inside `usage`: paths of keys, the first that holds a count is taken. */
 export interface UsagePaths {
   readonly input: readonly (readonly string[])[];
+  /** Counts that `input` leaves out: every one of them is added to it. */
+  readonly inputBeside?: readonly (readonly string[])[];
   readonly output: readonly (readonly string[])[];
   readonly cached: readonly (readonly string[])[];
 }

@@ -72,8 +72,10 @@ export class EventReader implements EventSink {
   #typed(plan: TypedPlan, type: string | undefined, data: string, isBytes: boolean): void {
     // Without a type it may be an error in the form of OpenAI's chunks, as Dynamo sends it.
     const use = type === undefined ? 'read' : plan.events.get(type);
-    if (use === 'read') this.#read(data, isBytes);
-    else if (use === 'content' && !plan.empty.test(data)) this.facts.tokens(this.#now);
+    if (use === 'read') return this.#read(data, isBytes);
+    if (use !== 'content') return;
+    if (!plan.empty.test(data)) this.facts.tokens(this.#now);
+    if (hasValue(data, USAGE)) this.#keepUsage(data, isBytes);
   }
 
   /** Some engines send usage with every chunk, and only the last one counts: it is read when something else is, or at the end. */

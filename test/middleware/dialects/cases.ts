@@ -131,24 +131,34 @@ export const RESPONSES_CASES: readonly Case[] = [
   unary('unary, failed with status 200', 'openai-responses', response({ status: 'failed', error: { code: 'server_error', message: 'no' } }), { error: { code: 'server_error', message: 'no', type: undefined } }),
 ];
 
-const block = (delta: Json): Json => ({ type: 'content_block_delta', index: 0, delta });
+const block = (delta: Json, rest: Json = {}): Json => ({ type: 'content_block_delta', index: 0, delta, ...rest });
+/** What Anthropic shows of COUNTED: `input_tokens` without what was read from the cache and written to it. */
+const ANTHROPIC_USAGE = { input_tokens: 5, cache_creation_input_tokens: 2, cache_read_input_tokens: 4 };
 
 export const ANTHROPIC_CASES: readonly Case[] = [
   stream('input from message_start, output from message_delta, every kind of delta counts', 'anthropic-messages', typed(
-    { type: 'message_start', message: { id: 'msg_1', type: 'message', role: 'assistant', model: 'claude', content: [], stop_reason: null, usage: { input_tokens: 11, cache_creation_input_tokens: 0, cache_read_input_tokens: 4, output_tokens: 1 } } },
+    { type: 'message_start', message: { id: 'msg_1', type: 'message', role: 'assistant', model: 'claude', content: [], stop_reason: null, usage: { ...ANTHROPIC_USAGE, output_tokens: 1 } } },
     { type: 'content_block_start', index: 0, content_block: { type: 'thinking', thinking: '', signature: '' } }, { type: 'ping' },
     block({ type: 'thinking_delta', thinking: 'hm' }), block({ type: 'signature_delta', signature: 'abc' }), block({ type: 'text_delta', text: 'Hé' }), block({ type: 'text_delta', text: '' }),
     block({ type: 'input_json_delta', partial_json: '' }), block({ type: 'input_json_delta', partial_json: '{"stop_reason":"x"}' }), { type: 'content_block_stop', index: 0 },
     { type: 'message_delta', delta: { stop_reason: 'tool_use', stop_sequence: null }, usage: { output_tokens: 7 } }, { type: 'message_stop' },
   ), { ...COUNTED, responseId: 'msg_1', model: 'claude', finishReason: 'tool_use', tokenChunks: 4, error: undefined }),
   stream('message_delta repeats the input: the last count wins', 'anthropic-messages', typed(
-    { type: 'message_start', message: { id: 'msg_1', usage: { input_tokens: 1, output_tokens: 0 } } }, { type: 'message_delta', delta: { stop_reason: 'end_turn' }, usage: { input_tokens: 11, cache_read_input_tokens: 4, output_tokens: 7 } },
+    { type: 'message_start', message: { id: 'msg_1', usage: { input_tokens: 1, output_tokens: 0 } } }, { type: 'message_delta', delta: { stop_reason: 'end_turn' }, usage: { ...ANTHROPIC_USAGE, output_tokens: 7 } },
   ), { ...COUNTED, finishReason: 'end_turn' }),
+  stream('message_delta repeats only a part of the input: the rest stays as message_start told it', 'anthropic-messages', typed(
+    { type: 'message_start', message: { id: 'msg_1', usage: { ...ANTHROPIC_USAGE, input_tokens: 1, output_tokens: 0 } } }, { type: 'message_delta', delta: { stop_reason: 'end_turn' }, usage: { input_tokens: 5, output_tokens: 7 } },
+  ), COUNTED),
+  stream('Dynamo: usage in every delta counts for a stream that is cut off, the last one wins', 'anthropic-messages', typed(
+    { type: 'message_start', message: { id: 'msg_1', usage: { input_tokens: 1, output_tokens: 0 } } },
+    block({ type: 'text_delta', text: 'a "usage":{"output_tokens":99}' }, { usage: { ...ANTHROPIC_USAGE, output_tokens: 3 } }), block({ type: 'text_delta', text: 'b' }, { usage: { ...ANTHROPIC_USAGE, output_tokens: 7 } }),
+    block({ type: 'text_delta', text: 'c' }, { usage: null }),
+  ), { ...COUNTED, tokenChunks: 3 }),
   stream('cut off before message_delta: output is estimated, not the 1 of message_start', 'anthropic-messages', typed(
     { type: 'message_start', message: { id: 'msg_1', usage: { input_tokens: 11, output_tokens: 1 } } }, block({ type: 'text_delta', text: 'a' }), block({ type: 'text_delta', text: 'b' }),
   ), { inputTokens: 11, outputTokens: 2, outputTokensEstimated: true }),
   stream('the error event', 'anthropic-messages', typed({ type: 'error', error: { type: 'overloaded_error', message: 'Overloaded' } }), { error: { type: 'overloaded_error', message: 'Overloaded', code: undefined } }),
-  unary('unary', 'anthropic-messages', { id: 'msg_1', type: 'message', role: 'assistant', model: 'claude', content: [{ type: 'tool_use', id: 'toolu_1', input: { usage: { input_tokens: 99 }, stop_reason: 'x' } }], stop_reason: 'end_turn', usage: { input_tokens: 11, output_tokens: 7, cache_read_input_tokens: 4 } },
+  unary('unary', 'anthropic-messages', { id: 'msg_1', type: 'message', role: 'assistant', model: 'claude', content: [{ type: 'tool_use', id: 'toolu_1', input: { usage: { input_tokens: 99 }, stop_reason: 'x' } }], stop_reason: 'end_turn', usage: { ...ANTHROPIC_USAGE, output_tokens: 7 } },
     { ...COUNTED, responseId: 'msg_1', model: 'claude', finishReason: 'end_turn', error: undefined }),
   unary('error body', 'anthropic-messages', { type: 'error', error: { type: 'not_found_error', message: 'model: x' }, request_id: 'r' }, { error: { type: 'not_found_error', message: 'model: x', code: undefined } }, 404),
   unary('count_tokens is no usage', 'anthropic-count-tokens', { input_tokens: 2095 }, { inputTokens: undefined, outputTokens: undefined, error: undefined, contentSeen: true }),

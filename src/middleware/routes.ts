@@ -1,3 +1,4 @@
+import { isPromise } from 'node:util/types';
 import { invalidOption, type OptionReader } from '../internal/index.js';
 import { DIALECTS, type DialectName } from './dialects/index.js';
 
@@ -71,7 +72,8 @@ const MISTYPED: RouteClass = { kind: 'inference', endpoint: 'unknown', dialect: 
 
 interface Pattern {
   readonly method: string;
-  readonly expression: RegExp;
+  /** For each segment of the path, the texts around its `{name}`s. */
+  readonly segments: readonly (readonly string[])[];
   readonly found: RouteClass;
 }
 
@@ -84,25 +86,29 @@ export class RouteTable {
     for (const entry of [...DEFAULT_ROUTES, ...entries]) this.#add(entry);
   }
 
-  /** `path` is the request's path without query. HEAD is read as GET; OPTIONS (a CORS preflight) is never an inference call. */
-  find(method: string, path: string): RouteClass {
+  /**
+   * `paths` are the request's path without query, as it is told in different ways: where the middleware is mounted, the one after
+   * the mount point comes first. The first that is in the table decides. HEAD is read as GET; OPTIONS (a CORS preflight) is never
+   * an inference call.
+   */
+  find(method: string, ...paths: readonly string[]): RouteClass {
     if (method === 'OPTIONS') return SYSTEM;
     const verb = method === 'HEAD' ? 'GET' : method;
-    const plain = path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path;
-    const found = this.#lookUp(verb, plain) ?? this.#lookUpMounted(verb, plain);
-    return found ?? (plain.startsWith('/v1/') ? MISTYPED : SYSTEM);
+    const plain = paths.map(withoutSlash);
+    const found = firstOf(plain, (path) => this.#lookUp(verb, path)) ?? firstOf(plain, (path) => this.#lookUpMounted(verb, path));
+    return found ?? (plain.some((path) => path.startsWith('/v1/')) ? MISTYPED : SYSTEM);
   }
 
   #lookUp(method: string, path: string): RouteClass | undefined {
     const exact = this.#exact.get(method)?.get(path);
     if (exact !== undefined) return exact;
-    for (const pattern of this.#patterns) if (pattern.method === method && pattern.expression.test(path)) return pattern.found;
-    return undefined;
+    const segments = path.split('/', MAX_SEGMENTS);
+    return this.#patterns.find((pattern) => pattern.method === method && fits(pattern, segments))?.found;
   }
 
   /** `/llm/v1/chat/completions` is `/v1/chat/completions` under a mount point. */
   #lookUpMounted(method: string, path: string): RouteClass | undefined {
-    const at = path.lastIndexOf('/v1/');
+    const at = Math.max(path.lastIndexOf('/v1/'), path.lastIndexOf('/v2/'));
     if (at <= 0) return undefined;
     const found = this.#lookUp(method, path.slice(at));
     return found?.kind === 'inference' || found?.route?.startsWith('/v1/') === true ? found : undefined;
@@ -112,14 +118,47 @@ export class RouteTable {
     const verb = method.toUpperCase();
     const found: RouteClass = { kind, endpoint, dialect, route: path };
     if (path.includes('{')) {
-      const source = path.split(/\{[^}]*\}/).map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('[^/]+');
-      this.#patterns.unshift({ method: verb, expression: new RegExp(`^${source}$`), found });
+      this.#patterns.unshift({ method: verb, segments: path.split('/').map((segment) => segment.split(/\{[^}]*\}/)), found });
       return;
     }
     const paths = this.#exact.get(verb) ?? new Map<string, RouteClass>();
     paths.set(path, found);
     this.#exact.set(verb, paths);
   }
+}
+
+/** A path with more segments than this fits no pattern. */
+const MAX_SEGMENTS = 64;
+
+function withoutSlash(path: string): string {
+  return path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path;
+}
+
+function firstOf<T, R>(items: readonly T[], look: (item: T) => R | undefined): R | undefined {
+  for (const item of items) {
+    const found = look(item);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+function fits({ segments }: Pattern, path: readonly string[]): boolean {
+  return segments.length === path.length && segments.every((texts, index) => fitsSegment(texts, path[index] as string));
+}
+
+/** Whether a segment is these texts with at least one character between each two. Each text is looked for once: no going back. */
+function fitsSegment(texts: readonly string[], segment: string): boolean {
+  const first = texts[0] as string;
+  if (texts.length === 1) return segment === first;
+  const last = texts.at(-1) as string;
+  if (!segment.startsWith(first) || !segment.endsWith(last)) return false;
+  let at = first.length;
+  for (const text of texts.slice(1, -1)) {
+    const found = segment.indexOf(text, at + 1);
+    if (found === -1) return false;
+    at = found + text.length;
+  }
+  return segment.length - last.length > at;
 }
 
 /** Reads the `routes` option. */
@@ -130,6 +169,35 @@ export const readRoutes: OptionReader<RouteTable> = (value, path) => {
   return new RouteTable(value as RouteEntry[]);
 };
 
+/**
+ * The class of a request after the `classify` option: `found`, with what is given in its place.
+ * @throws TypeError that says what is wrong, for a kind or dialect that is unknown and values of another type
+ */
+export function reclassified(found: RouteClass, given: Partial<RouteClass> | undefined): RouteClass {
+  if (given === undefined) return found;
+  const wrong = classProblem(given);
+  if (wrong !== undefined) throw new TypeError(wrong);
+  const { kind = found.kind, endpoint = found.endpoint, dialect = found.dialect, route = found.route } = given;
+  return { kind, endpoint, dialect, route };
+}
+
+function classProblem(given: unknown): string | undefined {
+  if (typeof given !== 'object' || given === null || isPromise(given)) return 'the class of a request must be an object, and not a promise of one';
+  const { kind, endpoint, dialect, route } = given as Record<keyof RouteClass, unknown>;
+  if (kind !== undefined && !isKind(kind)) return "kind must be 'inference' or 'system'";
+  if (dialect !== undefined && !isDialect(dialect)) return `dialect must be one of ${Object.keys(DIALECTS).join(', ')}`;
+  if (endpoint !== undefined && typeof endpoint !== 'string') return 'endpoint must be a string';
+  return route !== undefined && typeof route !== 'string' ? 'route must be a string' : undefined;
+}
+
+function isKind(kind: unknown): kind is RouteKind {
+  return kind === 'inference' || kind === 'system';
+}
+
+function isDialect(dialect: unknown): dialect is DialectName {
+  return typeof dialect === 'string' && Object.hasOwn(DIALECTS, dialect);
+}
+
 const ENTRY_KEYS: ReadonlySet<string> = new Set(['method', 'path', 'kind', 'endpoint', 'dialect']);
 
 function checkEntry(entry: unknown, path: string): void {
@@ -139,7 +207,7 @@ function checkEntry(entry: unknown, path: string): void {
   if (unknown !== undefined) throw invalidOption(`${path}.${unknown}`, `one of ${[...ENTRY_KEYS].join(', ')}`, unknown);
   if (typeof method !== 'string' || method === '') throw invalidOption(`${path}.method`, 'an HTTP method', method);
   if (typeof route !== 'string' || !route.startsWith('/')) throw invalidOption(`${path}.path`, 'a path that begins with /', route);
-  if (kind !== 'inference' && kind !== 'system') throw invalidOption(`${path}.kind`, "'inference' or 'system'", kind);
+  if (!isKind(kind)) throw invalidOption(`${path}.kind`, "'inference' or 'system'", kind);
   if (typeof endpoint !== 'string') throw invalidOption(`${path}.endpoint`, 'a string', endpoint);
-  if (typeof dialect !== 'string' || !Object.hasOwn(DIALECTS, dialect)) throw invalidOption(`${path}.dialect`, `one of ${Object.keys(DIALECTS).join(', ')}`, dialect);
+  if (!isDialect(dialect)) throw invalidOption(`${path}.dialect`, `one of ${Object.keys(DIALECTS).join(', ')}`, dialect);
 }

@@ -1,6 +1,6 @@
 import { isPromise } from 'node:util/types';
 import { invalidOption, type OptionReader } from '../internal/index.js';
-import { DIALECTS, type DialectName } from './dialects/index.js';
+import { DIALECTS, type Dialect, type DialectName } from './dialects/index.js';
 
 /** Whether a request asks a model for something or keeps the server running. */
 export type RouteKind = 'inference' | 'system';
@@ -31,7 +31,7 @@ export interface RouteEntry {
 const inference = (path: string, endpoint: string, dialect: DialectName = 'generic', method = 'POST'): RouteEntry => ({ method, path, kind: 'inference', endpoint, dialect });
 const system = (path: string, method = 'GET'): RouteEntry => ({ method, path, kind: 'system', endpoint: 'system' });
 
-/** Dynamo's own routes. docs/routes.md shows them. */
+/** Dynamo's own routes, and those that OpenAI's API, vLLM and Cohere have beside them. docs/routes.md shows them. */
 export const DEFAULT_ROUTES: readonly RouteEntry[] = [
   inference('/v1/chat/completions', 'chat_completions', 'openai-chat'),
   inference('/v1/completions', 'completions', 'openai-completions'),
@@ -41,11 +41,18 @@ export const DEFAULT_ROUTES: readonly RouteEntry[] = [
   inference('/v1/messages/count_tokens', 'anthropic_messages', 'anthropic-count-tokens'),
   inference('/v1/classify', 'classify'),
   inference('/v1/pooling', 'pooling'),
+  inference('/v1/moderations', 'moderations'),
+  inference('/v1/rerank', 'rerank', 'rerank'),
+  inference('/v2/rerank', 'rerank', 'rerank'),
+  inference('/rerank', 'rerank', 'rerank'),
   inference('/v1/images/generations', 'images'),
   inference('/v1/images/edits', 'images'),
+  inference('/v1/images/variations', 'images'),
   inference('/v1/videos', 'videos'),
   inference('/v1/videos/stream', 'videos'),
   inference('/v1/audio/speech', 'audios'),
+  inference('/v1/audio/transcriptions', 'audio_transcriptions', 'openai-transcriptions'),
+  inference('/v1/audio/translations', 'audio_translations', 'openai-transcriptions'),
   inference('/v1/realtime', 'realtime', 'generic', 'GET'),
   inference('/v1/files', 'files'),
   inference('/v1/files/{id}/content', 'files', 'generic', 'GET'),
@@ -168,6 +175,15 @@ export const readRoutes: OptionReader<RouteTable> = (value, path) => {
   value.forEach((entry: unknown, index) => checkEntry(entry, `${path}[${index}]`));
   return new RouteTable(value as RouteEntry[]);
 };
+
+/** Operations of routes whose dialect serves several. An endpoint that the conventions have no name for is its own operation. */
+const OPERATION_OF_ENDPOINT: ReadonlyMap<string, string> = new Map([['images', 'generate_content'], ['videos', 'generate_content'], ['audios', 'generate_content'], ['generate', 'text_completion']]);
+
+/** `gen_ai.operation.name` and `gen_ai.provider.name` of an inference request, by OpenTelemetry's conventions. */
+export function genAiOf({ dialect, endpoint }: Pick<RouteClass, 'dialect' | 'endpoint'>): { readonly operation: string; readonly provider: string } {
+  const { operation, provider }: Dialect = DIALECTS[dialect];
+  return { operation: operation ?? OPERATION_OF_ENDPOINT.get(endpoint) ?? endpoint, provider };
+}
 
 /**
  * The class of a request after the `classify` option: `found`, with what is given in its place.

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { RouteTable, DEFAULT_ROUTES, reclassified, type RouteClass } from '../../src/middleware/routes.js';
+import { DEFAULT_ROUTES, genAiOf, reclassified, RouteTable, type RouteClass } from '../../src/middleware/routes.js';
 import { dynamoTracing } from 'dynamo-tracing';
 
 const table = new RouteTable();
@@ -7,7 +7,7 @@ const table = new RouteTable();
 test.each(DEFAULT_ROUTES.map((entry): [string, string, string] => [entry.method!, entry.path, entry.endpoint!]))('%s %s is %s, at the root and mounted', (method, path, endpoint) => {
   const url = path.replace(/\{[^}]*\}/g, 'x-1');
   expect(table.find(method, url)).toMatchObject({ endpoint, route: path });
-  if (path.startsWith('/v1/')) expect(table.find(method, `/llm${url}`)).toMatchObject({ endpoint, route: path });
+  if (/^\/v[12]\//.test(path)) expect(table.find(method, `/llm${url}`)).toMatchObject({ endpoint, route: path });
 });
 
 test.each([
@@ -56,6 +56,22 @@ test('a pattern of many names is not tried in every way on a long path', () => {
   // With a regular expression that goes back this takes longer than anyone waits.
   expect(own.find('POST', `/${'-'.repeat(16_000)}/y`)).toMatchObject({ kind: 'system' });
   expect(own.find('POST', '/'.repeat(16_000))).toMatchObject({ kind: 'system' });
+});
+
+test.each<[Pick<RouteClass, 'dialect' | 'endpoint'>, string, string]>([
+  [{ dialect: 'openai-chat', endpoint: 'chat_completions' }, 'chat', 'openai'],
+  [{ dialect: 'anthropic-messages', endpoint: 'anthropic_messages' }, 'chat', 'anthropic'],
+  [{ dialect: 'generic', endpoint: 'images' }, 'generate_content', 'openai'],
+  [{ dialect: 'generic', endpoint: 'generate' }, 'text_completion', 'openai'],
+  [{ dialect: 'generic', endpoint: 'moderations' }, 'moderations', 'openai'],
+  [{ dialect: 'generic', endpoint: 'constructor' }, 'constructor', 'openai'],
+  [{ dialect: 'openai-embeddings', endpoint: 'images' }, 'embeddings', 'openai'],
+])('the operation and provider of %j are %s and %s', (route, operation, provider) => {
+  expect(genAiOf(route)).toEqual({ operation, provider });
+});
+
+test.each(DEFAULT_ROUTES.filter(({ kind }) => kind === 'inference').map((entry): [string, string] => [entry.method!, entry.path]))('%s %s has an operation and a provider', (method, path) => {
+  expect(genAiOf(table.find(method, path.replace(/\{[^}]*\}/g, 'x-1')))).toEqual({ operation: expect.stringMatching(/^[a-z_]+$/), provider: expect.stringMatching(/^(openai|anthropic|cohere)$/) });
 });
 
 describe('what classify gives', () => {

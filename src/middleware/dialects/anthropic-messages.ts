@@ -7,7 +7,8 @@ import type { Dialect } from './dialect.js';
  */
 export const anthropicMessages: Dialect = {
   api: 'anthropic',
-  endpoint: 'anthropic_messages',
+  operation: 'chat',
+  provider: 'anthropic',
   body: { id: 'id', model: 'model', stop_reason: 'finish', usage: 'usage', error: 'error', message: 'message', detail: 'detail' },
   usage: {
     input: [['input_tokens']],

@@ -225,7 +225,8 @@ export const LINE_CASES: readonly Case[] = [
   lines('an error', 'openai-chat', 'text/plain', [chat({ content: 'a' }), { error: { message: 'no', code: 503 } }], { tokenChunks: 1, error: { message: 'no', code: 503, type: undefined } }),
   { ...lines('one JSON text in one line is an answer, not a stream', 'openai-completions', 'text/plain', [], { ...COUNTED, tokenChunks: 0, contentSeen: true, finishReason: 'stop' }), body: `${JSON.stringify(text('abc', { usage: USAGE }, { finish_reason: 'stop' }))}\n\n` },
   { ...lines('one JSON text over many lines is an answer', 'openai-chat', 'text/plain', [], { ...COUNTED, tokenChunks: 0, contentSeen: true, responseId: 'chatcmpl-1' }), body: JSON.stringify({ ...last, choices: [{ index: 0, message: { content: '{' } }] }, null, 2) },
-  { ...lines('the error of a failed request', 'openai-chat', 'application/x-ndjson', [{ error: { message: 'no', type: 't', code: 400 } }], { error: { message: 'no', type: 't', code: 400 }, contentSeen: false }), status: 400 },
+  { ...lines('one JSON text of which a line begins with an object is an answer', 'openai-embeddings', 'text/plain', [], { inputTokens: 5, tokenChunks: 0, contentSeen: true }), body: '{"data":[\n{"index":0},\n{"index":1}\n],"usage":{"prompt_tokens":5}}\n' },
+  { ...lines('the error of a failed request', 'openai-chat', 'application/x-ndjson', [{ message: 'no', type: 't', code: 400 }], { error: { message: 'no', type: 't', code: 400 }, contentSeen: false }), status: 400 },
 ];
 
 export const ALL_CASES: readonly Case[] = [...CHAT_CASES, ...OTHER_OPENAI_CASES, ...RESPONSES_CASES, ...ANTHROPIC_CASES, ...AUDIO_CASES, ...RERANK_CASES, ...AI_SDK_CASES, ...LINE_CASES];

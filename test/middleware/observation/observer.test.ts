@@ -154,7 +154,9 @@ describe('plain text', () => {
     expect(observe(bytes, { ...how, contentEncoding: 'gzip' })).toMatchObject({ tokenChunks: bytes.length, firstTokenAt: 10 });
     expect(observe([text, text], { ...how, contentEncoding: 'gzip' })).toMatchObject({ tokenChunks: 2 });
     expect(observe(['Hi', 'x'].map((one) => Buffer.from(one)), { ...how, contentEncoding: 'gzip' })).toMatchObject({ tokenChunks: 2 });
-    for (const zipped of [gzipSync(text), deflateSync(text), brotliCompressSync(text.repeat(9))]) {
+    // Zstandard's mark begins with a bracket, deflate's with an x.
+    for (const zipped of [gzipSync(text), deflateSync(text), brotliCompressSync(text.repeat(9)), Buffer.from('28b52ffd200949000061626364', 'hex')]) {
+      expect(observe([...zipped].map((byte) => Buffer.from([byte])), { ...how, contentEncoding: 'gzip' })).toMatchObject({ tokenChunks: 0, contentSeen: false, firstTokenAt: 10 });
       expect(observe([zipped.subarray(0, 9), zipped.subarray(9)], { ...how, contentEncoding: 'gzip' })).toMatchObject({ tokenChunks: 0, contentSeen: false, firstTokenAt: 10, lastTokenAt: 20 });
     }
   });

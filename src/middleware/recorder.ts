@@ -70,7 +70,10 @@ export class RequestRecorder implements EndingListener {
     this.#echo.set(res);
     if (this.isInference) {
       this.#observer = tracing.observeResponses ? new ResponseObserver(DIALECTS[routeClass.dialect]) : undefined;
-      this.#body = new RequestBody(req, () => this.#bodyKnown());
+      // Where only the response says whether it is a stream, the request counts as received when it begins.
+      this.#body = new RequestBody(req, (facts) => {
+        if (facts.stream !== undefined || DIALECTS[routeClass.dialect].text !== true) this.#bodyKnown();
+      });
       if (this.#body.value !== undefined) this.#body.parsed(this.#body.value); // by a parser that stands before us
     }
     watchEnding(req, res, this);
@@ -147,7 +150,7 @@ export class RequestRecorder implements EndingListener {
   /** The response head has been written. */
   headWritten(res: ServerResponse, given: OutgoingHttpHeaders | undefined): void {
     if (this.#status !== undefined || this.#isOver) return;
-    if (!this.#readsPayload) this.#observer?.head(res.statusCode, headerText(res, given, 'content-type'), headerText(res, given, 'content-encoding'));
+    if (!this.#readsPayload) this.#observer?.head(res.statusCode, headerText(res, given, 'content-type'), headerText(res, given, 'content-encoding'), headerText(res, given, AI_SDK_HEADER));
     this.#responded(res.statusCode);
   }
 
@@ -270,6 +273,9 @@ export class RequestRecorder implements EndingListener {
     tracing.logger.emit(level, RECORD_TARGETS.request, message, fields, { context, scope, display: true, alias });
   }
 }
+
+/** How the AI SDK marks its UI message streams, on a route of any dialect. */
+const AI_SDK_HEADER = 'x-vercel-ai-ui-message-stream';
 
 /** A response header, whether it was set before or given with the head. */
 function headerText(res: ServerResponse, given: OutgoingHttpHeaders | undefined, name: string): string | undefined {

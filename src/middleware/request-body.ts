@@ -7,7 +7,8 @@ import { pickJson } from './observation/index.js';
 /** What a request's body asks for. */
 export interface BodyFacts {
   readonly model: string | undefined;
-  readonly stream: boolean;
+  /** Undefined when the body does not say: then the response may. */
+  readonly stream: boolean | undefined;
 }
 
 const MAX_MODEL_LENGTH = 256;
@@ -36,7 +37,7 @@ export class RequestBody {
   #hasEnded = false;
 
   /** `known` is called once, as soon as there are facts. */
-  constructor(private readonly req: IncomingMessage, private readonly known: () => void) {
+  constructor(req: IncomingMessage, private readonly known: (facts: BodyFacts) => void) {
     const watched = req as WatchedRequest;
     this.value = watched.body;
     this.push = req.push; // eslint-disable-line @typescript-eslint/unbound-method -- called with the request as its this
@@ -93,7 +94,7 @@ export class RequestBody {
     this.#facts = facts;
     this.#chunks = undefined;
     this.#form = undefined;
-    this.known();
+    this.known(facts);
   }
 
   #fromBytes(): BodyFacts | undefined {
@@ -160,5 +161,5 @@ function factsOfForm({ fields }: FormScanner): BodyFacts | undefined {
 }
 
 function factsOf(model: unknown, stream: unknown): BodyFacts {
-  return { model: typeof model === 'string' && model !== '' ? model.slice(0, MAX_MODEL_LENGTH) : undefined, stream: stream === true || stream === 'true' };
+  return { model: typeof model === 'string' && model !== '' ? model.slice(0, MAX_MODEL_LENGTH) : undefined, stream: stream === undefined || stream === null ? undefined : stream === true || stream === 'true' };
 }

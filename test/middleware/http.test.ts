@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { context, propagation, trace } from '@opentelemetry/api';
+import { context, propagation, SpanKind, trace } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base';
 import express from 'express';
@@ -197,7 +197,9 @@ describe.each(FRAMEWORKS)('with an OpenTelemetry SDK, on $name', ({ start }) => 
     const gateway = await start({ tracing: { logger: false }, native: { [CHAT]: async (answers, { trace: t }) => answers.json(200, { mine: t.context, theirs: await t.run(async () => (await tracedFetch(`${upstream.url}${CHAT}`, { method: 'POST' })).json()) }) } });
     const { mine, theirs } = JSON.parse((await post(gateway.port)).body) as { mine: Record<string, string>; theirs: Record<string, string> };
     await Promise.all([upstream.close(), gateway.close()]);
-    expect(theirs).toEqual({ parent: mine['spanId'], trace: mine['traceId'], id: mine['requestId'] });
+    const call = exporter.getFinishedSpans().find((span) => span.kind === SpanKind.CLIENT)!;
+    expect(call.parentSpanContext?.spanId).toBe(mine['spanId']);
+    expect(theirs).toEqual({ parent: call.spanContext().spanId, trace: mine['traceId'], id: mine['requestId'] });
   });
 });
 

@@ -24,7 +24,7 @@ describe('traceInterceptor, composed onto the dispatcher of Node\'s fetch', () =
       res.writeHead(Number(/^\/status\/(\d+)/.exec(req.url ?? '')?.[1] ?? 200), { connection: 'close' }).end('ok');
     });
     await (await fetch(upstream.url)).text(); // the dispatcher is made for the first call
-    const nodes = (fetch.constructor as FunctionConstructor)('return globalThis')() as Record<symbol, unknown>; // jest's own global is another
+    const nodes = (fetch.constructor as (code: string) => () => Record<symbol, unknown>)('return globalThis')(); // jest's own global is another
     const agent = nodes[Symbol.for('undici.globalDispatcher.1')] as Dispatcher;
     composed = agent.compose(traceInterceptor());
   });

@@ -197,7 +197,8 @@ describe.each(FRAMEWORKS)('with an OpenTelemetry SDK, on $name', ({ start }) => 
     const gateway = await start({ tracing: { logger: false }, native: { [CHAT]: async (answers, { trace: t }) => answers.json(200, { mine: t.context, theirs: await t.run(async () => (await tracedFetch(`${upstream.url}${CHAT}`, { method: 'POST' })).json()) }) } });
     const { mine, theirs } = JSON.parse((await post(gateway.port)).body) as { mine: Record<string, string>; theirs: Record<string, string> };
     await Promise.all([upstream.close(), gateway.close()]);
-    expect(theirs).toEqual({ parent: mine['spanId'], trace: mine['traceId'], id: mine['requestId'] });
+    expect(theirs).toEqual({ parent: expect.stringMatching(/^[0-9a-f]{16}$/), trace: mine['traceId'], id: mine['requestId'] });
+    expect(theirs['parent']).not.toBe(mine['spanId']); // the call has an id of its own
   });
 });
 

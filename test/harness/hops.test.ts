@@ -47,7 +47,7 @@ describe('hops', () => {
     const res = await app.inject({ method: 'POST', url: CHAT, headers: { traceparent: TRACEPARENT, tracestate: 'vendor=1', 'x-request-id': 'order-1' }, payload: {} });
     expect(res).toEchoRequestId('order-1');
     expect(harness).toHavePropagated(res);
-    expect((await harness.trace(res)).tree()).toBe('http-request');
+    expect((await harness.trace(res)).tree()).toBe('http-request\n  GET');
     expect(upstream.requests[0]).toMatchObject({ method: 'GET', url: '/v1', headers: { 'x-request-id': 'order-1' } });
     await app.close();
   });

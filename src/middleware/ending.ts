@@ -112,11 +112,11 @@ const NO_ERROR = 0;
 const CANCEL = 8;
 
 /**
- * HTTP/2's response says `finish` at every close, so its stream is asked. A stream that was reset has the code of whoever did it;
- * CANCEL is what clients send, and what Node sets when the connection closes.
+ * HTTP/2's response says `finish` at every close, so its stream is asked. CANCEL is what clients send, and what Node sets when the
+ * connection closes. When the peer closes a stream Node ends what was to be written; what this process destroys it leaves as it is.
  */
-function endingOfStream(stream: ServerHttp2Stream): Ending {
-  if (stream.rstCode === NO_ERROR && stream.writableFinished && !stream.aborted) return { complete: true, clientLeft: false };
-  const isPeers = stream.rstCode === CANCEL || isSystemError(stream.errored) || errorFact(stream.errored, 'code') === 'ERR_HTTP2_STREAM_ERROR';
+function endingOfStream({ rstCode, aborted, writableFinished, errored }: ServerHttp2Stream): Ending {
+  if (rstCode === NO_ERROR && writableFinished && !aborted) return { complete: true, clientLeft: false };
+  const isPeers = rstCode === CANCEL || (aborted && writableFinished) || isSystemError(errored) || errorFact(errored, 'code') === 'ERR_HTTP2_STREAM_ERROR';
   return { complete: false, clientLeft: isPeers };
 }

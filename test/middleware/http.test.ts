@@ -8,7 +8,7 @@ import express from 'express';
 import request from 'supertest';
 import { dynamoTracing, isRequestId, logger, tracedFetch, type DynamoTracingOptions } from 'dynamo-tracing';
 import { RecordTap } from '../support/records.js';
-import { CHAT, chat, post } from '../support/client.js';
+import { CHAT, chat, post, send } from '../support/client.js';
 import { FRAMEWORKS } from '../support/frameworks.js';
 
 const UUID = '0f4ac56e-5bd1-4657-bf8b-39cdcde9036b';
@@ -135,7 +135,7 @@ describe('trace context without an SDK', () => {
   });
 });
 
-describe.each(FRAMEWORKS)('with an OpenTelemetry SDK, on $name', ({ start }) => {
+describe.each(FRAMEWORKS)('with an OpenTelemetry SDK, on $name', ({ name, start }) => {
   const exporter = new InMemorySpanExporter();
   beforeAll(() => {
     trace.setGlobalTracerProvider(new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] }));
@@ -159,7 +159,7 @@ describe.each(FRAMEWORKS)('with an OpenTelemetry SDK, on $name', ({ start }) => 
     expect(more).toEqual([]);
     expect(span).toMatchObject({ name: 'http-request', kind: 1, parentSpanContext: { spanId: '00f067aa0ba902b7' } });
     expect(span!.attributes).toMatchObject({
-      method: 'POST', uri: CHAT, version: 'HTTP/1.1', x_request_id: 'order-42', model: 'm', input_tokens: 1, output_tokens: 2, 'request.outcome': 'success',
+      method: 'POST', uri: CHAT, version: name.includes('HTTP/2') ? 'HTTP/2.0' : 'HTTP/1.1', x_request_id: 'order-42', model: 'm', input_tokens: 1, output_tokens: 2, 'request.outcome': 'success',
       'http.request.method': 'POST', 'url.path': CHAT, 'http.route': CHAT, 'http.response.status_code': 200, 'gen_ai.request.model': 'm', 'gen_ai.usage.input_tokens': 1, 'gen_ai.response.id': 'r',
     });
     expect(JSON.stringify(span!.attributes)).not.toContain('secret');
@@ -167,7 +167,7 @@ describe.each(FRAMEWORKS)('with an OpenTelemetry SDK, on $name', ({ start }) => 
 
   test.each([['info', 0], ['debug', 1]])('DYN_LOG=%s leaves %i spans for /health', async (level, count) => {
     const server = await start({ tracing: { logger: false, env: { DYN_LOG: level } }, native: { '/health': (answers) => answers.json(200, {}) } });
-    await fetch(`${server.url}/health`);
+    await send(server.port, { path: '/health' });
     await server.close();
     expect(exporter.getFinishedSpans().map((span) => span.name)).toEqual(Array<string>(count).fill('http-request'));
   });
@@ -193,7 +193,7 @@ describe.each(FRAMEWORKS)('with an OpenTelemetry SDK, on $name', ({ start }) => 
   });
 
   test('tracedFetch to another service continues the request', async () => {
-    const upstream = await start({ tracing: { logger: false }, native: { [CHAT]: (answers, { trace: t }) => answers.json(200, { parent: t.context.parentId, trace: t.traceId, id: t.requestId }) } });
+    const upstream = await FRAMEWORKS[0]!.start({ tracing: { logger: false }, native: { [CHAT]: (answers, { trace: t }) => answers.json(200, { parent: t.context.parentId, trace: t.traceId, id: t.requestId }) } });
     const gateway = await start({ tracing: { logger: false }, native: { [CHAT]: async (answers, { trace: t }) => answers.json(200, { mine: t.context, theirs: await t.run(async () => (await tracedFetch(`${upstream.url}${CHAT}`, { method: 'POST' })).json()) }) } });
     const { mine, theirs } = JSON.parse((await post(gateway.port)).body) as { mine: Record<string, string>; theirs: Record<string, string> };
     await Promise.all([upstream.close(), gateway.close()]);

@@ -1,6 +1,7 @@
 import { request, type IncomingHttpHeaders, type IncomingMessage, type RequestOptions } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { once } from 'node:events';
+import { isHttp2, openHttp2, sendHttp2 } from './http2-client.js';
 
 export interface HttpAnswer {
   readonly status: number;
@@ -9,10 +10,12 @@ export interface HttpAnswer {
   readonly localPort: number | undefined;
   readonly headers: IncomingHttpHeaders;
   readonly body: string;
+  readonly bytes: Buffer;
 }
 
-/** One request over node:http, which keeps header case and repeats as given. */
+/** One request, over node:http, which keeps header case and repeats as given, or over HTTP/2 where the server speaks that. */
 export async function send(port: number, options: RequestOptions & { body?: string | Buffer } = {}): Promise<HttpAnswer> {
+  if (isHttp2(port)) return sendHttp2(port, options);
   const { body, ...rest } = options;
   const req = request({ host: '127.0.0.1', port, agent: false, ...rest });
   req.end(body);
@@ -20,7 +23,8 @@ export async function send(port: number, options: RequestOptions & { body?: stri
   const { localPort } = res.socket;
   const chunks: Buffer[] = [];
   for await (const chunk of res) chunks.push(chunk as Buffer);
-  return { status: res.statusCode!, statusMessage: res.statusMessage!, localPort, headers: res.headers, body: Buffer.concat(chunks).toString() };
+  const bytes = Buffer.concat(chunks);
+  return { status: res.statusCode!, statusMessage: res.statusMessage!, localPort, headers: res.headers, bytes, body: bytes.toString() };
 }
 
 /** A chat request as JSON. */
@@ -42,6 +46,7 @@ export function rawRequest(path: string, body: string, headers: Record<string, s
 
 /** A socket to the server that the test cuts when it likes. */
 export async function open(port: number): Promise<Socket> {
+  if (isHttp2(port)) return openHttp2(port);
   const socket = connect(port, '127.0.0.1');
   socket.on('error', () => undefined);
   await once(socket, 'connect');

@@ -1,13 +1,15 @@
 import { once } from 'node:events';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Http2Session } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { type Readable } from 'node:stream';
 import express5 from 'express';
 import express4 from 'express4';
-import fastify5 from 'fastify';
+import fastify5, { type FastifyInstance } from 'fastify';
 import fastify4 from 'fastify4';
 import { dynamoTracing, dynamoTracingErrors, type DynamoTracingOptions, type RequestTrace } from 'dynamo-tracing';
 import { dynamoTracing as fastifyTracing, dynamoTracingErrors as fastifyErrors } from 'dynamo-tracing/fastify';
+import { speaksHttp2 } from './http2-client.js';
 
 /** A handler that answers on the raw response; every framework hands it on. */
 export type RawHandler = (req: IncomingMessage & { body?: unknown }, res: ServerResponse, trace: RequestTrace) => unknown;
@@ -82,11 +84,11 @@ function expressFramework(name: string, express: typeof express5): Framework {
   };
 }
 
-function fastifyFramework(name: string, fastify: typeof fastify5): Framework {
+function fastifyFramework(name: string, fastify: typeof fastify5, http2 = false): Framework {
   return {
     name,
     start: async ({ tracing, raw = {}, native = {}, errors = false }) => {
-      const app = fastify({ bodyLimit: 1024 * 1024 });
+      const app = (http2 ? fastify({ bodyLimit: 1024 * 1024, http2: true }) : fastify({ bodyLimit: 1024 * 1024 })) as FastifyInstance;
       await app.register(fastifyTracing, tracing ?? {});
       if (errors) app.setErrorHandler(fastifyErrors());
       const method = ['GET', 'POST'];
@@ -107,8 +109,19 @@ function fastifyFramework(name: string, fastify: typeof fastify5): Framework {
           return reply;
         } });
       }
+      const sessions = new Set<Http2Session>();
+      app.server.on('session', (session: Http2Session) => sessions.add(session));
       await app.listen({ port: 0, host: '127.0.0.1' });
-      return serving(app.server);
+      if (!http2) return serving(app.server);
+      const { port } = app.server.address() as AddressInfo;
+      const forget = speaksHttp2(port);
+      return { port, url: `http://127.0.0.1:${port}`, server: app.server, close: async () => {
+        forget();
+        const closed = once(app.server, 'close');
+        app.server.close();
+        for (const session of sessions) session.destroy();
+        await closed;
+      } };
     },
   };
 }
@@ -119,4 +132,5 @@ export const FRAMEWORKS: readonly Framework[] = [
   expressFramework('Express 4', express4),
   fastifyFramework('Fastify 5', fastify5),
   fastifyFramework('Fastify 4', fastify4 as unknown as typeof fastify5),
+  fastifyFramework('Fastify 5 over HTTP/2', fastify5, true),
 ];

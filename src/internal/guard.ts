@@ -9,9 +9,14 @@ const MAX_PLACES = 100;
 
 /** Reports a fault of telemetry itself, once for each `place`. */
 export function reportFault(place: string, error: unknown): void {
+  reportOnce(place, `${place} failed: ${textOf(error)}`, 'DYNAMO_TRACING_FAULT');
+}
+
+/** Warns the developer on standard error, once for each `place` of the process. */
+export function reportOnce(place: string, message: string, code = 'DYNAMO_TRACING_ADVICE'): void {
   if (reported.has(place) || reported.size >= MAX_PLACES) return;
   reported.add(place);
-  process.emitWarning(`${place} failed: ${textOf(error)} (reported once)`, { type: 'DynamoTracingWarning', code: 'DYNAMO_TRACING_FAULT' });
+  process.emitWarning(`${message} (reported once)`, { type: 'DynamoTracingWarning', code });
 }
 
 /** Runs `fn`; if it throws, reports the fault and gives `fallback`. A promise it gives is returned, and its rejection reported. */

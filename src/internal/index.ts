@@ -1,7 +1,7 @@
 export { monotonicMs, RateLimit, unixNanos } from './clock.js';
 export { envInteger, isTruthy, type Environment } from './env.js';
 export { TargetFilter } from './filter.js';
-export { guarded, reportFault } from './guard.js';
+export { guarded, reportFault, reportOnce } from './guard.js';
 export { LEVELS, levelRank, parseLevel, type Level } from './level.js';
 export { findPackage, needPackage } from './optional-package.js';
 export { booleanOption, enumOption, functionOption, invalidOption, numberOption, optionalOption, readOptions, stringOption, type OptionReader, type OptionsOf } from './options.js';

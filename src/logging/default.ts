@@ -50,7 +50,9 @@ export const logger: RequestLogger = {
   isLevelEnabled: (level) => createRequestLogger(defaultLog()).isLevelEnabled(level),
 };
 
-/** pino's `mixin` option: adds the current request's ids to every line of a pino of yours. */
-export function traceMixin(): Record<string, string> {
-  return idFields(getTraceScope(activeContext()));
+/** pino's `mixin` option: adds the current request's ids and own fields (`req.trace.set`) to every line of a pino of yours. */
+export function traceMixin(): Record<string, unknown> {
+  const scope = getTraceScope(activeContext());
+  const { method: _method, uri: _uri, ...own } = scope?.logFields ?? {};
+  return { ...own, ...idFields(scope) };
 }

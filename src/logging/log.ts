@@ -24,6 +24,8 @@ export interface EmitOptions {
   readonly context?: Context | undefined;
   /** Write numbers as text, as Dynamo's lifecycle records do. */
   readonly display?: boolean;
+  /** The message as it is written, where another logger beside us would be taken for this record. Listeners get the record's own. */
+  readonly alias?: string | undefined;
 }
 
 /** Sends records to a sink, to OpenTelemetry's logs and to listeners. A fault of any of them is reported once and goes no further. */
@@ -41,7 +43,8 @@ export class Log {
     const entry: LogEntry = { level, target, message, fields, scope: options.scope ?? getTraceScope(ctx), display: options.display ?? false };
     for (const listener of listeners) guarded('record listener', () => listener(entry), undefined);
     if (!heard) return;
-    guarded('logger', () => this.sink.write(entry), undefined);
-    if (hasOtelLogs()) guarded('OpenTelemetry logs', () => emitOtelLog(entry, ctx), undefined);
+    const written = options.alias === undefined ? entry : { ...entry, message: options.alias };
+    guarded('logger', () => this.sink.write(written), undefined);
+    if (hasOtelLogs()) guarded('OpenTelemetry logs', () => emitOtelLog(written, ctx), undefined);
   }
 }

@@ -1,30 +1,101 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { guarded } from '../internal/index.js';
+import { SpanKind, type Span } from '@opentelemetry/api';
+import { guarded, reportFault } from '../internal/index.js';
+import { RECORD_TARGETS } from '../logging/index.js';
+import { adoptSpan, SPANS, startSpan, type TracedSpan } from '../spans/index.js';
+import { offerContextManager, runInRequest } from '../trace-context/index.js';
+import { bindEmitters } from './bound-emitter.js';
 import { DIALECTS } from './dialects/index.js';
 import { errorBody } from './error-body.js';
-import { RequestLifecycle } from './lifecycle.js';
+import { identify, warnAboutIds, type Identity } from './identity.js';
 import { pathOf, type Tracing } from './options.js';
-import type { RouteClass } from './routes.js';
-import { lifecycleOf, watchResponse } from './watch-response.js';
+import { RequestRecorder } from './recorder.js';
+import { recorderOf, watchResponse } from './response-watch.js';
+import { routeClassProblem, type RouteClass } from './routes.js';
+import { holdOpen } from './server-span.js';
 
-/**
- * Begins the lifecycle of a request, for any framework: class, ids, span, echo headers, watch on the response. Undefined when
- * the request is to be left alone: ignored, or traced already because the middleware is mounted twice.
- */
-export function beginRequest(tracing: Tracing, req: IncomingMessage, res: ServerResponse, url: string): RequestLifecycle | undefined {
-  if (lifecycleOf(res) !== undefined || guarded('ignore', () => tracing.ignores?.(req) ?? false, false)) return undefined;
-  const lifecycle = new RequestLifecycle(tracing, req, routeClassOf(tracing, req, url), url);
-  if (tracing.echoRequestId) res.setHeader('request-id', lifecycle.requestId);
-  if (tracing.echoXRequestId) res.setHeader('x-request-id', lifecycle.xRequestId ?? lifecycle.requestId);
-  watchResponse(lifecycle, req, res);
-  return lifecycle;
+/** What a framework's adapter knows of a request. */
+export interface Arrival {
+  readonly req: IncomingMessage;
+  readonly res: ServerResponse;
+  /** The request target as the client sent it, and as the router sees it that the middleware is mounted on. */
+  readonly url: string;
+  readonly mountedUrl: string;
+  /** The route that the framework matched, once it has. */
+  readonly routeOf: () => string | undefined;
+  /** Whether the application logs its requests by itself, with lines that say `request completed` too. */
+  readonly hasRequestLogger: () => boolean;
+  /** The span of the framework's own instrumentation, which may end before the response has. */
+  readonly frameworkSpan?: Span | undefined;
 }
 
-function routeClassOf(tracing: Tracing, req: IncomingMessage, url: string): RouteClass {
-  const found = tracing.routes.find(req.method ?? 'GET', pathOf(url));
+const MAX_URI_LENGTH = 2048;
+const NO_MANAGER = 'the OpenTelemetry SDK has no context manager: one of dynamo-tracing has been registered, so that spans of a request are one trace';
+
+/**
+ * Begins the record of a request, for any framework: class, ids, span, echo headers, watch on the response. Undefined when the
+ * request is to be left alone: ignored, or recorded already because the middleware is mounted twice, or because beginning failed.
+ */
+export function beginRequest(tracing: Tracing, arrival: Arrival): RequestRecorder | undefined {
+  return guarded('dynamoTracing', () => begin(tracing, arrival), undefined);
+}
+
+function begin(tracing: Tracing, arrival: Arrival): RequestRecorder | undefined {
+  const { req, res, frameworkSpan } = arrival;
+  if (recorderOf(res) !== undefined || guarded<unknown>('ignore', () => tracing.ignore?.(req), false) === true) return undefined;
+  const routeClass = routeClassOf(tracing, arrival);
+  const identity = identify(tracing, req, frameworkSpan);
+  const logFields = { method: req.method ?? 'GET', uri: (tracing.includeQuery ? arrival.url : pathOf(arrival.url)).slice(0, MAX_URI_LENGTH) };
+  const isAdopted = identity.serverSpan !== undefined && tracing.serverSpan === 'adopt';
+  const span = spanOf(tracing, arrival, identity, routeClass, logFields, isAdopted);
+  if (span.recording && offerContextManager()) tracing.logger.emit('debug', RECORD_TARGETS.request, NO_MANAGER, {}, { context: span.context });
+  const release = isAdopted && identity.serverSpan === frameworkSpan ? holdOpen(identity.serverSpan) : undefined;
+  try {
+    const recorder = new RequestRecorder(tracing, { ...arrival, routeClass, identity, span, logFields, release });
+    watchResponse(recorder, res);
+    bindEmitters(recorder.handle, span.context, req, res);
+    warnAboutIds(tracing.logger, identity.ids, span.context);
+    return recorder;
+  } catch (error) {
+    span.end();
+    release?.();
+    throw error;
+  }
+}
+
+/** Runs what comes after the middleware inside the request. */
+export function runInside<T>(recorder: RequestRecorder, next: () => T): T {
+  return runInRequest(recorder.handle, recorder.context, next);
+}
+
+function spanOf(tracing: Tracing, { req, url }: Arrival, identity: Identity, routeClass: RouteClass, logFields: Record<string, unknown>, isAdopted: boolean): TracedSpan {
+  const { ids, parent, links, isInside, serverSpan } = identity;
+  const definition = routeClass.kind === 'inference' ? SPANS.inferenceRequest : SPANS.systemRequest;
+  const start = {
+    settings: tracing.spans,
+    parent,
+    fields: {
+      method: req.method ?? 'GET', uri: tracing.includeQuery ? url : pathOf(url), version: `HTTP/${req.httpVersion}`,
+      request_id: ids.requestId, x_request_id: ids.xRequestId, 'dynamo.span.target': definition.target,
+    },
+    identity: ids,
+    logFields,
+    kind: isInside ? SpanKind.INTERNAL : undefined,
+    links,
+    dropRandomFlag: tracing.randomFlag === 'drop',
+  };
+  return isAdopted && serverSpan !== undefined ? adoptSpan(serverSpan, definition, start) : startSpan(definition, start);
+}
+
+function routeClassOf(tracing: Tracing, { req, url, mountedUrl }: Arrival): RouteClass {
+  const found = tracing.routes.find(req.method ?? 'GET', pathOf(mountedUrl), pathOf(url));
   if (tracing.classify === undefined) return found;
-  const override = guarded('classify', () => tracing.classify?.(req), undefined);
-  return override === undefined ? found : { ...found, ...override };
+  const override = guarded<unknown>('classify', () => tracing.classify?.(req), undefined);
+  if (override === undefined) return found;
+  const problem = routeClassProblem(override);
+  if (problem === undefined) return { ...found, ...(override as Partial<RouteClass>) };
+  reportFault('classify', new Error(problem));
+  return found;
 }
 
 /** What answers a request whose ids are refused. */
@@ -34,10 +105,9 @@ export interface Rejection {
 }
 
 /** The refusal of a request with an invalid id, when the options ask for one. */
-export function rejectionOf(tracing: Tracing, lifecycle: RequestLifecycle): Rejection | undefined {
-  const [first] = lifecycle.identity.invalid;
-  if (!tracing.rejectInvalidIds || first === undefined) return undefined;
-  lifecycle.fail('validation');
-  const { api } = DIALECTS[lifecycle.routeClass.dialect];
-  return { status: 400, body: JSON.stringify(errorBody(api, 400, `Validation: header ${first.header} must be a valid UUID`, lifecycle.requestId)) };
+export function rejectionOf(tracing: Tracing, recorder: RequestRecorder): Rejection | undefined {
+  const [first] = recorder.ids.invalid;
+  if (tracing.onInvalidRequestId !== 'reject' || first === undefined) return undefined;
+  recorder.fail('validation');
+  return { status: 400, body: JSON.stringify(errorBody(DIALECTS[recorder.routeClass.dialect].api, 400, `Validation: header ${first.header} must be a valid UUID`, recorder.ids.requestId)) };
 }

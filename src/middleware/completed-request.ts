@@ -27,6 +27,8 @@ export interface CompletedRequest extends TokenUsage {
   readonly requestId: string;
   readonly xRequestId: string | undefined;
   readonly traceId: string;
+  /** What an upstream called the request, when a proxy has copied its headers. */
+  readonly upstreamRequestId: string | undefined;
   /** The model that served, by the handler's word; else the one asked for. */
   readonly model: string;
   /** The model asked for: the `model` of its {@link ReceivedRequest}. */
@@ -46,5 +48,7 @@ export interface CompletedRequest extends TokenUsage {
   readonly outputTokensEstimated: boolean;
   readonly finishReason: string | undefined;
   readonly responseId: string | undefined;
+  /** The model that answered, by the response's own word. */
+  readonly responseModel: string | undefined;
   readonly workers: WorkerIds;
 }

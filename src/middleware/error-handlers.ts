@@ -4,7 +4,7 @@ import { classifyThrown, type ErrorAnswer } from './error-answer.js';
 import { DEFAULT_OVERLOAD_STATUS } from './error-type.js';
 import { DIALECTS, type Api } from './dialects/index.js';
 import { errorBody, streamErrorEvent } from './error-body.js';
-import { lifecycleOf } from './watch-response.js';
+import { recorderOf } from './response-watch.js';
 
 /** Options of the error handlers. */
 export interface ErrorHandlerOptions {
@@ -22,10 +22,10 @@ interface Answer extends ErrorAnswer {
 }
 
 function answerTo(error: unknown, res: ServerResponse, options: { readonly overloadStatus: number }): Answer {
-  const lifecycle = lifecycleOf(res);
+  const lifecycle = recorderOf(res);
   const answer = classifyThrown(error, options);
   lifecycle?.fail(answer.type);
-  return { ...answer, api: lifecycle === undefined ? 'openai' : DIALECTS[lifecycle.routeClass.dialect].api, requestId: lifecycle?.requestId };
+  return { ...answer, api: lifecycle === undefined ? 'openai' : DIALECTS[lifecycle.routeClass.dialect].api, requestId: lifecycle?.ids.requestId };
 }
 
 function bodyOf({ api, status, message, requestId }: Answer): string {

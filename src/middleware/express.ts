@@ -1,8 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { guarded } from '../internal/index.js';
-import { beginRequest, rejectionOf } from './begin.js';
+import { reportFault } from '../internal/index.js';
+import { beginRequest, rejectionOf, runInside } from './begin.js';
+import { expressRoute, type RoutedRequest } from './express-route.js';
 import { readTracing, type DynamoTracingOptions } from './options.js';
 import type { RequestTrace } from './request-trace.js';
+import { recorderOf } from './response-watch.js';
+import { UNTRACED } from './untraced.js';
 
 /** An Express middleware, typed on node:http so that no version of Express is asked for. */
 export type ExpressMiddleware = (req: IncomingMessage, res: ServerResponse, next: (error?: unknown) => void) => void;
@@ -17,29 +20,50 @@ declare global {
   }
 }
 
-type ExpressRequest = IncomingMessage & { originalUrl?: string; trace?: RequestTrace };
+type ExpressRequest = RoutedRequest & { readonly allLogs?: unknown };
 
 /**
- * Express middleware (4 and 5): request id, trace context, spans and lifecycle records for every request after it. Put it
+ * Express middleware (4 and 5): request id, trace context, spans and records for every request after it. Put it
  * before the body parser; handlers find {@link RequestTrace} at `req.trace`.
  * @throws ERR_OPTION_INVALID at start-up for options that cannot be used
  */
 export function dynamoTracing(options?: DynamoTracingOptions): ExpressMiddleware {
   const tracing = readTracing('dynamoTracing', options);
   return function dynamoTracingMiddleware(req: ExpressRequest, res, next) {
-    const lifecycle = guarded('dynamoTracing', () => beginRequest(tracing, req, res, req.originalUrl ?? req.url ?? '/'), undefined);
-    if (lifecycle === undefined) {
+    const recorder = beginRequest(tracing, {
+      req,
+      res,
+      url: req.originalUrl ?? req.url ?? '/',
+      mountedUrl: req.url ?? '/',
+      routeOf: () => expressRoute(req),
+      hasRequestLogger: () => Array.isArray(req.allLogs), // pino-http keeps its loggers there
+    });
+    if (recorder === undefined) {
+      if (recorderOf(res) === undefined) assignTrace(req, UNTRACED);
       next();
       return;
     }
-    req.trace = lifecycle;
-    const rejection = rejectionOf(tracing, lifecycle);
+    assignTrace(req, recorder.handle);
+    const rejection = rejectionOf(tracing, recorder);
     if (rejection === undefined) {
-      lifecycle.run(next);
+      runInside(recorder, next);
       return;
     }
     res.statusCode = rejection.status;
     res.setHeader('content-type', 'application/json');
     res.end(rejection.body);
   };
+}
+
+/** Another library may have put a getter of its own there. */
+function assignTrace(req: IncomingMessage, trace: RequestTrace): void {
+  try {
+    (req as { trace?: RequestTrace }).trace = trace;
+  } catch {
+    try {
+      Object.defineProperty(req, 'trace', { value: trace, configurable: true, writable: true, enumerable: true });
+    } catch (error) {
+      reportFault('req.trace', error);
+    }
+  }
 }

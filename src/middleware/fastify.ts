@@ -1,35 +1,11 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { guarded } from '../internal/index.js';
-import { beginRequest, rejectionOf } from './begin.js';
+import { beginRequest, rejectionOf, runInside } from './begin.js';
+import type { Done, FastifyLike, FastifyRequestLike } from './fastify-types.js';
 import { requestIdsOf } from './identity.js';
 import { readTracing, type DynamoTracingOptions } from './options.js';
-import type { RequestTrace } from './request-trace.js';
-import { lifecycleOf } from './watch-response.js';
-
-/** What is used of a Fastify request, so that Fastify 4 and 5 both fit and neither is asked for. */
-interface FastifyRequestLike {
-  readonly raw: IncomingMessage;
-  readonly originalUrl?: string;
-  readonly body?: unknown;
-  readonly routeOptions?: { readonly url?: string | undefined };
-  trace: RequestTrace | null;
-}
-
-interface FastifyReplyLike {
-  readonly raw: ServerResponse;
-  code(status: number): FastifyReplyLike;
-  type(contentType: string): FastifyReplyLike;
-  send(payload: string): unknown;
-}
-
-type Done = (error?: Error) => void;
-type Hook = (request: FastifyRequestLike, reply: FastifyReplyLike, done: Done) => void;
-
-interface FastifyLike {
-  decorateRequest(name: string, value: unknown): unknown;
-  addHook(name: 'onRequest' | 'preValidation', hook: Hook): unknown;
-  setGenReqId?(generate: (req: IncomingMessage) => string): unknown;
-}
+import { tapPayload } from './payload-tap.js';
+import { recorderOf } from './response-watch.js';
+import { UNTRACED } from './untraced.js';
 
 /** Options of the Fastify plugin: those of `dynamoTracing()` and one of its own. */
 export interface DynamoTracingFastifyOptions extends DynamoTracingOptions {
@@ -55,24 +31,63 @@ export function dynamoTracingFastify(fastify: FastifyLike, options: DynamoTracin
 function install(fastify: FastifyLike, options: DynamoTracingFastifyOptions): void {
   const { fastifyRequestId = 'canonical', ...rest } = options;
   const tracing = readTracing('dynamoTracing', rest);
+  const hasRequestLogger = (): boolean => logsRequests(fastify);
   fastify.decorateRequest('trace', null);
   if (fastifyRequestId === 'canonical') fastify.setGenReqId?.((req) => requestIdsOf(tracing, req).requestId);
   fastify.addHook('onRequest', (request, reply, next) => {
-    const lifecycle = guarded('dynamoTracing', () => beginRequest(tracing, request.raw, reply.raw, request.originalUrl ?? request.raw.url ?? '/'), undefined);
-    if (lifecycle === undefined) {
+    const url = request.originalUrl ?? request.raw.url ?? '/';
+    const routeOf = (): string | undefined => request.routeOptions?.url;
+    const recorder = beginRequest(tracing, { req: request.raw, res: reply.raw, url, mountedUrl: url, routeOf, hasRequestLogger, frameworkSpan: frameworkSpanOf(request) });
+    if (recorder === undefined) {
+      request.trace ??= UNTRACED;
       next();
       return;
     }
-    request.trace = lifecycle;
-    lifecycle.routeMatched(request.routeOptions?.url);
-    const rejection = rejectionOf(tracing, lifecycle);
-    if (rejection === undefined) lifecycle.run(next);
+    request.trace = recorder.handle;
+    const rejection = rejectionOf(tracing, recorder);
+    if (rejection === undefined) runInside(recorder, next);
     else reply.code(rejection.status).type('application/json').send(rejection.body);
   });
   fastify.addHook('preValidation', (request, reply, next) => {
-    lifecycleOf(reply.raw)?.bodyParsed(request.body);
+    recorderOf(reply.raw)?.bodyParsed(request.body);
     next();
   });
+  fastify.addHook('onSend', (request, reply, payload, next) => {
+    const recorder = recorderOf(reply.raw);
+    // @fastify/compress compresses the payload behind this hook: only here is it readable.
+    if (recorder?.watchesChunks === true && request.raw.headers['accept-encoding'] !== undefined && fastify.hasReplyDecorator?.('compress') === true) {
+      guarded('payload', () => tapPayload(recorder, reply, payload), undefined);
+    }
+    next(null, payload);
+  });
+  observeErrors(fastify);
+}
+
+/** Fastify tells its onError hooks only of errors that go out as they are; what an error handler answers is seen on its way there. */
+function observeErrors(fastify: FastifyLike): void {
+  fastify.addHook('onError', (_request, reply, error, next) => {
+    recorderOf(reply.raw)?.thrown(error);
+    next();
+  });
+  // eslint-disable-next-line @typescript-eslint/unbound-method -- called with the instance as its this
+  const { setErrorHandler } = fastify;
+  if (setErrorHandler === undefined) return;
+  fastify.setErrorHandler = function (this: FastifyLike, handler) {
+    if (typeof handler !== 'function') return setErrorHandler.call(this, handler); // Fastify says what is wrong with it
+    return setErrorHandler.call(this, function (this: unknown, error, request, reply) {
+      recorderOf(reply.raw)?.thrown(error);
+      return handler.call(this, error, request, reply);
+    });
+  };
+}
+
+function frameworkSpanOf(request: FastifyRequestLike): ReturnType<NonNullable<FastifyRequestLike['opentelemetry']>>['span'] & object | undefined {
+  return guarded('@fastify/otel', () => request.opentelemetry?.().span ?? undefined, undefined);
+}
+
+/** Fastify writes `incoming request` and `request completed` by itself unless it is told not to, or has no logger. */
+function logsRequests({ initialConfig, log }: FastifyLike): boolean {
+  return initialConfig?.disableRequestLogging !== true && typeof log?.level === 'string' && log.level !== 'silent';
 }
 
 // What the fastify-plugin package would set: no encapsulation, a name, the versions it works with.

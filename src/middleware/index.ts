@@ -6,5 +6,6 @@ export { dynamoTracingErrors, dynamoTracingFastifyErrors, type ErrorHandlerOptio
 export { dynamoTracing, type ExpressMiddleware } from './express.js';
 export { dynamoTracingFastify, type DynamoTracingFastifyOptions } from './fastify.js';
 export { OPTION_NAMES, type DynamoTracingOptions } from './options.js';
-export type { RequestTrace } from './request-trace.js';
+export { currentTrace } from './current-trace.js';
+export type { OwnFields, RequestTrace } from './request-trace.js';
 export { DEFAULT_ROUTES, RouteTable, type RouteClass, type RouteEntry, type RouteKind } from './routes.js';

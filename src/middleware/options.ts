@@ -1,9 +1,10 @@
 import type { IncomingMessage } from 'node:http';
-import { booleanOption, enumOption, functionOption, invalidOption, optionalOption, readOptions, TargetFilter, type Environment, type OptionReader } from '../internal/index.js';
-import { readLogger, type Log, type LoggerOption } from '../logging/index.js';
+import { booleanOption, enumOption, functionOption, invalidOption, optionalOption, readOptions, TargetFilter, type Environment, type OptionReader, type OptionsOf } from '../internal/index.js';
+import { readLogger, type LoggerOption } from '../logging/index.js';
 import { ATTRIBUTE_SETS, type AttributeSet, type SpanSettings } from '../spans/index.js';
 import type { CompletedRequest, ReceivedRequest } from './completed-request.js';
-import { readRoutes, type RouteClass, type RouteEntry, type RouteTable } from './routes.js';
+import type { RequestTrace } from './request-trace.js';
+import { readRoutes, type RouteClass, type RouteEntry } from './routes.js';
 
 /** Options of `dynamoTracing()` and of the Fastify plugin. Every one has a default; unknown keys are refused. */
 export interface DynamoTracingOptions {
@@ -14,10 +15,20 @@ export interface DynamoTracingOptions {
   readonly trustIncoming?: boolean | ((req: IncomingMessage) => boolean);
   /** What an invalid `request-id` or `x-dynamo-request-id` does: a warning and a new id, or status 400. Default: 'generate'. */
   readonly onInvalidRequestId?: 'generate' | 'reject';
-  /** Set `request-id` on the response. Default: true. */
+  /** Set `request-id` on the response, and put it back when a proxy copies its upstream's over it. Default: true. */
   readonly echoRequestId?: boolean;
-  /** Set `x-request-id` on the response. Default: true. */
+  /** The same for `x-request-id`. Default: true. */
   readonly echoXRequestId?: boolean;
+  /**
+   * What to do where an HTTP instrumentation has made a server span for the request already: use that one as the request's span, or
+   * make `http-request` as its child. Default: 'adopt'.
+   */
+  readonly serverSpan?: 'adopt' | 'own';
+  /**
+   * The random flag (W3C level 2) of a `traceparent` that leaves. 'drop' is for a next hop that is Dynamo's HTTP frontend: 1.5 and 1.6
+   * begin a new trace when it is set. Default: 'keep'.
+   */
+  readonly randomFlag?: 'keep' | 'drop';
   /** Routes added to the defaults or put in their place. Default: none. */
   readonly routes?: readonly RouteEntry[];
   /** Overrides the route table for a request; undefined leaves it to the table. */
@@ -38,36 +49,24 @@ export interface DynamoTracingOptions {
   readonly onReceived?: (received: ReceivedRequest) => void;
   /** Called once for each inference request when it has ended; what it throws is reported once and ignored. */
   readonly onCompleted?: (completed: CompletedRequest) => void;
+  /** Called once for each request whose handler threw; what it throws is reported once and ignored. */
+  readonly onError?: (error: unknown, trace: RequestTrace) => void;
+  /** Log the message of a handler's error too. It may repeat a prompt. Default: false. */
+  readonly errorMessages?: boolean;
   /** Variables to read DYN_LOG from. Default: process.env. */
   readonly env?: Environment;
 }
 
-/** Options as the lifecycle uses them: read once, frozen. */
-export interface Tracing {
-  readonly trusts: (req: IncomingMessage) => boolean;
-  readonly rejectInvalidIds: boolean;
-  readonly echoRequestId: boolean;
-  readonly echoXRequestId: boolean;
-  readonly routes: RouteTable;
-  readonly classify: DynamoTracingOptions['classify'];
-  readonly ignores: ((req: IncomingMessage) => boolean) | undefined;
-  readonly observeResponses: boolean;
-  readonly routineLevel: 'info' | 'debug';
-  readonly includeQuery: boolean;
-  readonly log: Log;
-  readonly spans: SpanSettings;
-  readonly onReceived: DynamoTracingOptions['onReceived'];
-  readonly onCompleted: DynamoTracingOptions['onCompleted'];
-}
+type Predicate = (req: IncomingMessage) => boolean;
 
-const readTrust: OptionReader<Tracing['trusts']> = (value, path) => {
+const readTrust: OptionReader<Predicate> = (value, path) => {
   if (value === undefined || typeof value === 'boolean') return () => value ?? true;
   if (typeof value !== 'function') throw invalidOption(path, 'true, false or a function', value);
-  return value as Tracing['trusts'];
+  return value as Predicate;
 };
 
-const readIgnore: OptionReader<Tracing['ignores']> = (value, path) => {
-  if (value === undefined || typeof value === 'function') return value as Tracing['ignores'];
+const readIgnore: OptionReader<Predicate | undefined> = (value, path) => {
+  if (value === undefined || typeof value === 'function') return value as Predicate | undefined;
   if (!Array.isArray(value) || !value.every((item) => typeof item === 'string')) throw invalidOption(path, 'an array of paths or a function', value);
   const paths = new Set<string>(value);
   return (req) => paths.has(pathOf(req.url ?? '/'));
@@ -78,6 +77,8 @@ const SPEC = {
   onInvalidRequestId: enumOption(['generate', 'reject'], 'generate'),
   echoRequestId: booleanOption(true),
   echoXRequestId: booleanOption(true),
+  serverSpan: enumOption(['adopt', 'own'], 'adopt'),
+  randomFlag: enumOption(['keep', 'drop'], 'keep'),
   routes: readRoutes,
   classify: functionOption<NonNullable<DynamoTracingOptions['classify']>>(),
   ignore: readIgnore,
@@ -88,11 +89,18 @@ const SPEC = {
   logger: readLogger,
   onReceived: functionOption<NonNullable<DynamoTracingOptions['onReceived']>>(),
   onCompleted: functionOption<NonNullable<DynamoTracingOptions['onCompleted']>>(),
+  onError: functionOption<NonNullable<DynamoTracingOptions['onError']>>(),
+  errorMessages: booleanOption(false),
   env: optionalOption<Environment>('an object', (value) => typeof value === 'object' && value !== null),
-} as const;
+} as const satisfies Readonly<Record<keyof DynamoTracingOptions, OptionReader<unknown>>>;
 
 /** Names of all options: docs/options.md is held equal to it. */
 export const OPTION_NAMES: readonly string[] = Object.keys(SPEC);
+
+/** The options as they are used: read once, frozen. */
+export interface Tracing extends OptionsOf<typeof SPEC> {
+  readonly spans: SpanSettings;
+}
 
 /**
  * Reads the options once.
@@ -100,22 +108,7 @@ export const OPTION_NAMES: readonly string[] = Object.keys(SPEC);
  */
 export function readTracing(owner: string, input: DynamoTracingOptions | undefined): Tracing {
   const options = readOptions(owner, SPEC, input);
-  return Object.freeze({
-    trusts: options.trustIncoming,
-    rejectInvalidIds: options.onInvalidRequestId === 'reject',
-    echoRequestId: options.echoRequestId,
-    echoXRequestId: options.echoXRequestId,
-    routes: options.routes,
-    classify: options.classify,
-    ignores: options.ignore,
-    observeResponses: options.observeResponses,
-    routineLevel: options.lifecycleLevel,
-    includeQuery: options.includeQuery,
-    log: options.logger,
-    spans: { filter: TargetFilter.fromEnv(options.env ?? process.env), attributes: options.attributes },
-    onReceived: options.onReceived,
-    onCompleted: options.onCompleted,
-  });
+  return Object.freeze({ ...options, spans: { filter: TargetFilter.fromEnv(options.env ?? process.env), attributes: options.attributes } });
 }
 
 /** The path of a request target, without query and fragment. */

@@ -2,19 +2,12 @@ import { monotonicMs } from '../internal/index.js';
 import type { LogFields } from '../logging/index.js';
 import type { SpanFields } from '../spans/index.js';
 import { classifyError, errorDetail } from './error-type.js';
-import type { CompletedRequest, CompletionStatus, TokenUsage, WorkerIds } from './completed-request.js';
+import type { CompletedRequest, CompletionStatus, ReceivedRequest, TokenUsage, WorkerIds } from './completed-request.js';
+import type { Ending } from './ending.js';
 import type { ResponseFacts } from './observation/index.js';
 
 /** The model's name in records when no body has told it. */
 export const UNKNOWN_MODEL = 'unknown_model';
-
-/** What ended a request, as the adapter saw it. */
-export interface Ending {
-  /** The response went out whole. */
-  readonly complete: boolean;
-  /** The client went away; otherwise it was this process that cut the response short. */
-  readonly clientLeft: boolean;
-}
 
 /** A failure that the handler declared. */
 export interface Failure {
@@ -24,16 +17,16 @@ export interface Failure {
 
 /** Everything that is known of a request when it ends. */
 export interface Evidence {
-  readonly ids: Pick<CompletedRequest, 'requestId' | 'xRequestId' | 'traceId'>;
+  /** What `request received` said. */
+  readonly received: ReceivedRequest;
+  readonly ids: Pick<CompletedRequest, 'xRequestId' | 'traceId' | 'upstreamRequestId'>;
   /** Monotonic milliseconds at its arrival. */
   readonly startedAt: number;
-  readonly model: string;
-  readonly requestedModel: string;
-  readonly endpoint: string;
-  readonly requestType: 'unary' | 'stream';
+  /** The model that the handler named. */
+  readonly model: string | undefined;
   readonly httpStatus: number | undefined;
-  /** A body parser has taken the request's body. */
-  readonly bodyParsed: boolean;
+  /** Somebody has understood what the body asks for. */
+  readonly isBodyUnderstood: boolean;
   readonly ending: Ending;
   /** What the response showed. */
   readonly seen: ResponseFacts | undefined;
@@ -45,16 +38,15 @@ export interface Evidence {
 
 /** Sums up an ended request. The rules of each field are in docs/records.md. */
 export function completionOf(evidence: Evidence): CompletedRequest {
-  const { ids, startedAt, seen, usage, workers } = evidence;
+  const { received, ids, startedAt, seen, usage, workers } = evidence;
   const [status, errorType] = outcomeOf(evidence);
   return {
-    requestId: ids.requestId,
-    xRequestId: ids.xRequestId,
-    traceId: ids.traceId,
-    model: evidence.model,
-    requestedModel: evidence.requestedModel,
-    endpoint: evidence.endpoint,
-    requestType: evidence.requestType,
+    ...ids,
+    requestId: received.requestId,
+    model: evidence.model ?? received.model,
+    requestedModel: received.model,
+    endpoint: received.endpoint,
+    requestType: received.requestType,
     status,
     errorType,
     httpStatus: evidence.httpStatus,
@@ -67,15 +59,16 @@ export function completionOf(evidence: Evidence): CompletedRequest {
     avgItlMs: averageInterTokenLatency(seen, usage.outputTokens),
     finishReason: seen?.finishReason,
     responseId: seen?.responseId,
+    responseModel: seen?.model,
     workers: { prefill: workers.prefill ?? seen?.prefillWorkerId, decode: workers.decode ?? seen?.decodeWorkerId },
   };
 }
 
-function outcomeOf({ failure, httpStatus, bodyParsed, seen, ending }: Evidence): [CompletionStatus, string] {
+function outcomeOf({ failure, httpStatus, isBodyUnderstood, seen, ending }: Evidence): [CompletionStatus, string] {
   // A body parser answers 400 to a body that was broken off: nobody is there to read it.
-  if (!bodyParsed && ending.clientLeft && !ending.complete && failure === undefined) return ['cancelled', 'cancelled'];
+  if (!isBodyUnderstood && ending.clientLeft && !ending.complete && failure === undefined) return ['cancelled', 'cancelled'];
   // What is refused before its body is understood is the client's fault, in whatever words the framework says so.
-  const message = bodyParsed ? seen?.error?.message : undefined;
+  const message = isBodyUnderstood ? seen?.error?.message : undefined;
   const type = failure?.type ?? (httpStatus !== undefined && httpStatus >= 400 ? classifyError(httpStatus, message, { type: seen?.error?.type }) : undefined);
   if (type !== undefined) return [type === 'cancelled' ? 'cancelled' : 'error', type];
   if (seen?.error !== undefined) return ['error', 'internal'];
@@ -83,10 +76,27 @@ function outcomeOf({ failure, httpStatus, bodyParsed, seen, ending }: Evidence):
   return ending.clientLeft ? ['cancelled', 'cancelled'] : ['error', 'internal'];
 }
 
+/** What both the record and the span of an ended request say. */
+function sharedFields({ inputTokens, outputTokens, cachedTokens, ttftMs, avgItlMs, finishReason, responseId, workers, upstreamRequestId }: CompletedRequest): Readonly<Record<string, string | number | undefined>> {
+  return {
+    input_tokens: inputTokens,
+    output_tokens: outputTokens,
+    cached_tokens: cachedTokens,
+    ttft_ms: ttftMs,
+    avg_itl_ms: avgItlMs,
+    finish_reason: finishReason,
+    response_id: responseId,
+    prefill_worker_id: workers.prefill?.toString(),
+    decode_worker_id: workers.decode?.toString(),
+    upstream_request_id: upstreamRequestId,
+  };
+}
+
 /** The fields of `request completed`. */
 export function recordFields(completed: CompletedRequest, detail: string | undefined): LogFields {
   const failed = completed.status !== 'success';
   return {
+    ...sharedFields(completed),
     model: completed.model,
     endpoint: completed.endpoint,
     request_type: completed.requestType,
@@ -94,36 +104,13 @@ export function recordFields(completed: CompletedRequest, detail: string | undef
     error_type: failed ? completed.errorType : undefined,
     error_detail: failed ? (detail ?? errorDetail(completed.errorType)) : undefined,
     elapsed_ms: Math.trunc(completed.elapsedMs),
-    input_tokens: completed.inputTokens,
-    output_tokens: completed.outputTokens,
     output_tokens_estimated: completed.outputTokensEstimated ? true : undefined,
-    cached_tokens: completed.cachedTokens,
-    ttft_ms: completed.ttftMs,
-    avg_itl_ms: completed.avgItlMs,
-    finish_reason: completed.finishReason,
-    response_id: completed.responseId,
-    prefill_worker_id: completed.workers.prefill?.toString(),
-    decode_worker_id: completed.workers.decode?.toString(),
   };
 }
 
-/** The fields that the request's span gets at its end. */
-export function spanFields(completed: CompletedRequest, route: string | undefined): SpanFields {
-  return {
-    model: completed.model === UNKNOWN_MODEL ? undefined : completed.model,
-    input_tokens: completed.inputTokens,
-    output_tokens: completed.outputTokens,
-    cached_tokens: completed.cachedTokens,
-    ttft_ms: completed.ttftMs,
-    avg_itl_ms: completed.avgItlMs,
-    finish_reason: completed.finishReason,
-    response_id: completed.responseId,
-    prefill_worker_id: completed.workers.prefill,
-    decode_worker_id: completed.workers.decode,
-    'request.outcome': completed.status,
-    status: completed.httpStatus,
-    route,
-  };
+/** The fields that the request's span gets at its end, beside those of its response head. */
+export function spanFields(completed: CompletedRequest): SpanFields {
+  return { ...sharedFields(completed), model: completed.model === UNKNOWN_MODEL ? undefined : completed.model, response_model: completed.responseModel, 'request.outcome': completed.status };
 }
 
 function averageInterTokenLatency(seen: ResponseFacts | undefined, given: number | undefined): number | undefined {

@@ -1,26 +1,148 @@
 import type { IncomingMessage } from 'node:http';
 import { reportFault } from '../internal/index.js';
 import type { Shape } from './dialects/index.js';
+import { FormScanner, formBoundary } from './form-scanner.js';
 import { pickJson } from './observation/index.js';
 
-/** What a request body says about the call. */
+/** What a request's body asks for. */
 export interface BodyFacts {
   readonly model: string | undefined;
   readonly stream: boolean;
 }
 
 const MAX_MODEL_LENGTH = 256;
-/** A body that nobody parses is read up to this size; a larger one stays unread. */
+/** A JSON body that nobody parses is read up to this size; a larger one stays unread. */
 const MAX_UNPARSED_BYTES = 1024 * 1024;
+
+const BODY = Symbol.for('dynamo-tracing.request-body.v1');
+
+type WatchedRequest = IncomingMessage & { body?: unknown; [BODY]?: RequestBody };
+
+/**
+ * The one owner of what a request asks for, wherever that shows first: a body that a parser assigned before us or assigns to
+ * `req.body`, one that a framework hands over, or the bytes (JSON, form fields) as a handler or proxy reads them. The bytes are kept by
+ * reference and only until something is known. Nothing is consumed.
+ */
+export class RequestBody {
+  /** What `req.body` holds. */
+  value: unknown;
+  /** `push` as it stood on the request before. */
+  readonly push: IncomingMessage['push'];
+  #facts: BodyFacts | undefined;
+  #form: FormScanner | undefined;
+  #chunks: Buffer[] | undefined = [];
+  #bytes = 0;
+  #isParsed = false;
+  #hasEnded = false;
+
+  /** `known` is called once, as soon as there are facts. */
+  constructor(private readonly req: IncomingMessage, private readonly known: () => void) {
+    const watched = req as WatchedRequest;
+    this.value = watched.body;
+    this.push = req.push; // eslint-disable-line @typescript-eslint/unbound-method -- called with the request as its this
+    const boundary = formBoundary(req.headers['content-type']);
+    if (boundary !== undefined) this.#form = new FormScanner(boundary, ['model', 'stream']);
+    watched[BODY] = this;
+    Object.defineProperty(req, 'body', ACCESSOR);
+    req.push = watchedPush;
+  }
+
+  /** Undefined while nothing of the body is known. */
+  get facts(): BodyFacts | undefined {
+    return this.#facts;
+  }
+
+  /** The whole body has come, and it is one that asks for something. */
+  get isUnderstood(): boolean {
+    return this.#facts !== undefined && (this.#isParsed || this.#hasEnded);
+  }
+
+  /** Takes a body that somebody has parsed. */
+  parsed(body: unknown): void {
+    try {
+      if (this.#facts !== undefined) return;
+      const facts = readBody(body);
+      this.#isParsed = facts !== undefined;
+      this.#take(facts);
+    } catch (error) {
+      reportFault('request body', error); // a body of somebody's own making whose fields throw
+    }
+  }
+
+  /** The response begins or has ended: what is there must do. */
+  settle(): void {
+    if (this.value !== undefined) this.parsed(this.value); // a parser may have filled it field by field
+    if (this.#facts === undefined) this.#take(this.#form === undefined ? this.#fromBytes() : factsOfForm(this.#form));
+    this.#chunks = undefined;
+    this.#form = undefined;
+  }
+
+  arrived(chunk: unknown): void {
+    if (chunk === null) this.#hasEnded = true;
+    if (!(chunk instanceof Buffer)) return;
+    if (this.#form !== undefined) this.#form.push(chunk);
+    else if (this.#chunks !== undefined) {
+      this.#bytes += chunk.length;
+      if (this.#bytes > MAX_UNPARSED_BYTES) this.#chunks = undefined;
+      else this.#chunks.push(chunk);
+    }
+  }
+
+  #take(facts: BodyFacts | undefined): void {
+    if (facts === undefined) return;
+    this.#facts = facts;
+    this.#chunks = undefined;
+    this.#form = undefined;
+    this.known();
+  }
+
+  #fromBytes(): BodyFacts | undefined {
+    const chunks = this.#chunks ?? [];
+    return chunks.length === 0 ? undefined : readJson(Buffer.concat(chunks).toString('latin1'), true);
+  }
+}
+
+// One accessor for all requests. An accessor of its own would give every request a hidden class of its own, and all that reads
+// the request would be slow: 27 µs of every request on Fastify (docs/performance.md).
+const ACCESSOR: PropertyDescriptor & ThisType<WatchedRequest> = {
+  configurable: true,
+  enumerable: true,
+  get() {
+    return this[BODY]?.value;
+  },
+  set(value: unknown) {
+    const body = this[BODY];
+    if (body === undefined) return;
+    body.value = value;
+    body.parsed(value);
+  },
+};
+
+function watchedPush(this: WatchedRequest, chunk: unknown, encoding?: BufferEncoding): boolean {
+  const body = this[BODY] as RequestBody;
+  try {
+    body.arrived(chunk);
+  } catch (error) {
+    reportFault('request body', error);
+  }
+  return body.push.call(this, chunk, encoding);
+}
 
 /** Reads model and stream flag from a parsed body, or from JSON text or bytes. Undefined when it is neither. */
 export function readBody(body: unknown): BodyFacts | undefined {
   if (typeof body === 'string') return readJson(body, false);
   if (body instanceof Uint8Array) return readJson(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('latin1'), true);
   if (typeof body !== 'object' || body === null || Array.isArray(body)) return undefined;
+  // What a pass-through parser hands on is the stream, not the body.
+  if ('pipe' in body || 'getReader' in body) return undefined;
   const { model, stream } = body as Record<string, unknown>;
   if (model === undefined && stream === undefined && Object.keys(body).length === 0) return undefined;
-  return factsOf(model, stream);
+  return factsOf(fieldValue(model), fieldValue(stream));
+}
+
+/** @fastify/multipart shows a form field as an object with its value. */
+function fieldValue(field: unknown): unknown {
+  return typeof field === 'object' && field !== null && 'value' in field ? field.value : field;
 }
 
 const SHAPE = { model: 'model', stream: 'stream' } as const satisfies Shape;
@@ -33,84 +155,10 @@ function readJson(text: string, isBytes: boolean): BodyFacts | undefined {
   return factsOf(model, stream);
 }
 
+function factsOfForm({ fields }: FormScanner): BodyFacts | undefined {
+  return fields.size === 0 ? undefined : factsOf(fields.get('model'), fields.get('stream'));
+}
+
 function factsOf(model: unknown, stream: unknown): BodyFacts {
-  return { model: typeof model === 'string' && model !== '' ? model.slice(0, MAX_MODEL_LENGTH) : undefined, stream: stream === true };
-}
-
-/** Told what a body parser has made of a request's body; says whether that is a body of the API. */
-export interface BodyListener {
-  bodyParsed(body: unknown): boolean;
-}
-
-const WATCH = Symbol.for('dynamo-tracing.body-watch.v1');
-
-type WatchedRequest = IncomingMessage & { body?: unknown; [WATCH]?: BodyWatch };
-
-/**
- * Sees the body of a request without consuming it: the moment a body parser assigns `req.body`, and, for handlers that read
- * or pipe the request themselves, the bytes as they arrive (kept by reference, dropped once a parsed body is there).
- */
-export class BodyWatch {
-  /** What `req.body` holds. */
-  body: unknown;
-  /** `push` as it stood on the request before. */
-  readonly push: IncomingMessage['push'];
-  #chunks: Buffer[] | undefined = [];
-  #bytes = 0;
-
-  constructor(req: IncomingMessage, private readonly listener: BodyListener) {
-    const watched = req as WatchedRequest;
-    this.body = watched.body;
-    this.push = req.push; // eslint-disable-line @typescript-eslint/unbound-method -- called with the request as its this
-    watched[WATCH] = this;
-    Object.defineProperty(req, 'body', BODY);
-    req.push = watchedPush;
-  }
-
-  /** Facts from the raw bytes, when no parsed body has shown them. Called when the response begins. */
-  fromBytes(): BodyFacts | undefined {
-    const chunks = this.#chunks;
-    this.#chunks = undefined;
-    return chunks === undefined || chunks.length === 0 ? undefined : readJson(Buffer.concat(chunks).toString('latin1'), true);
-  }
-
-  /** A parsed body has shown what there is to know: the bytes are not needed. */
-  drop(): void {
-    this.#chunks = undefined;
-  }
-
-  assigned(value: unknown): void {
-    this.body = value;
-    try {
-      this.listener.bodyParsed(value);
-    } catch (error) {
-      reportFault('request body', error); // a body of somebody's own making whose fields throw
-    }
-  }
-
-  arrived(chunk: Buffer): void {
-    if (this.#chunks === undefined) return;
-    this.#bytes += chunk.length;
-    if (this.#bytes > MAX_UNPARSED_BYTES) this.#chunks = undefined;
-    else this.#chunks.push(chunk);
-  }
-}
-
-// One accessor for all requests. An accessor of its own would give every request a hidden class of its own, and all that reads
-// the request would be slow: 27 µs of every request on Fastify (docs/performance.md).
-const BODY: PropertyDescriptor & ThisType<WatchedRequest> = {
-  configurable: true,
-  enumerable: true,
-  get() {
-    return this[WATCH]?.body;
-  },
-  set(value: unknown) {
-    this[WATCH]?.assigned(value);
-  },
-};
-
-function watchedPush(this: WatchedRequest, chunk: unknown, encoding?: BufferEncoding): boolean {
-  const watch = this[WATCH] as BodyWatch;
-  if (chunk instanceof Buffer) watch.arrived(chunk);
-  return watch.push.call(this, chunk, encoding);
+  return { model: typeof model === 'string' && model !== '' ? model.slice(0, MAX_MODEL_LENGTH) : undefined, stream: stream === true || stream === 'true' };
 }

@@ -85,12 +85,19 @@ export class RouteTable {
   }
 
   /** `path` is the request's path without query. HEAD is read as GET; OPTIONS (a CORS preflight) is never an inference call. */
-  find(method: string, path: string): RouteClass {
+  find(method: string, ...paths: readonly string[]): RouteClass {
     if (method === 'OPTIONS') return SYSTEM;
     const verb = method === 'HEAD' ? 'GET' : method;
-    const plain = path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path;
-    const found = this.#lookUp(verb, plain) ?? this.#lookUpMounted(verb, plain);
-    return found ?? (plain.startsWith('/v1/') ? MISTYPED : SYSTEM);
+    const plain = paths.map((path) => (path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path));
+    for (const path of plain) {
+      const found = this.#lookUp(verb, path);
+      if (found !== undefined) return found;
+    }
+    for (const path of plain) {
+      const found = this.#lookUpMounted(verb, path);
+      if (found !== undefined) return found;
+    }
+    return plain.some((path) => path.startsWith('/v1/')) ? MISTYPED : SYSTEM;
   }
 
   #lookUp(method: string, path: string): RouteClass | undefined {
@@ -120,6 +127,14 @@ export class RouteTable {
     paths.set(path, found);
     this.#exact.set(verb, paths);
   }
+}
+
+/** What is wrong with the class that `classify` returned; undefined when it can be used. */
+export function routeClassProblem(override: unknown): string | undefined {
+  if (typeof override !== 'object' || override === null) return 'not a route class';
+  const { kind, dialect }: { kind?: unknown; dialect?: unknown } = override;
+  if (kind !== undefined && kind !== 'inference' && kind !== 'system') return 'unknown kind';
+  return dialect === undefined || (typeof dialect === 'string' && Object.hasOwn(DIALECTS, dialect)) ? undefined : 'unknown dialect';
 }
 
 /** Reads the `routes` option. */

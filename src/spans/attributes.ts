@@ -19,6 +19,7 @@ export const SEMANTIC_NAMES: Readonly<Record<string, string>> = {
   output_tokens: 'gen_ai.usage.output_tokens',
   cached_tokens: 'gen_ai.usage.cache_read.input_tokens',
   response_id: 'gen_ai.response.id',
+  response_model: 'gen_ai.response.model',
   finish_reason: 'gen_ai.response.finish_reasons',
 };
 

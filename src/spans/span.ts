@@ -21,6 +21,8 @@ export interface SpanStart {
   readonly logFields?: TraceScope['logFields'];
   readonly kind?: SpanKind | undefined;
   readonly links?: Link[] | undefined;
+  /** What goes out from inside the span has no random flag (W3C level 2). Default: that of the parent's scope. */
+  readonly dropRandomFlag?: boolean | undefined;
 }
 
 let environmentSettings: SpanSettings | undefined;
@@ -44,6 +46,18 @@ export function startSpan(definition: SpanDefinition, start: SpanStart): TracedS
   return new TracedSpan(setTraceScope(trace.setSpan(parent, span), scope), scope, recorded, settings.attributes);
 }
 
+/**
+ * Takes a live span of another instrumentation for ours: the fields go on it, its context is the context inside, and whoever
+ * started it ends it. The filter has no say, because no span is made. Never throws.
+ */
+export function adoptSpan(span: Span, definition: SpanDefinition, start: SpanStart): TracedSpan {
+  const parent = guarded('span.parentSpanContext', () => (span as { readonly parentSpanContext?: SpanContext }).parentSpanContext, undefined);
+  const scope = scopeOf(span.spanContext(), start, parent, definition.name);
+  const adopted = new TracedSpan(setTraceScope(trace.setSpan(start.parent, span), scope), scope, span, start.settings.attributes, false);
+  adopted.set(start.fields);
+  return adopted;
+}
+
 /** A started span: its context for everything inside it, its fields, its end. */
 export class TracedSpan {
   #ended = false;
@@ -55,6 +69,8 @@ export class TracedSpan {
     readonly scope: TraceScope,
     private readonly span: Span | undefined,
     private readonly attributeSet: AttributeSet,
+    /** Whether the span is ended here; an adopted one is not. */
+    private readonly isOurs = true,
   ) {}
 
   /** Whether a span of the SDK takes what is set here. */
@@ -85,7 +101,7 @@ export class TracedSpan {
   /** Ends the span; later calls do nothing. */
   end(): void {
     if (this.#ended) return;
-    guarded('span.end', () => this.span?.end(), undefined);
+    if (this.isOurs) guarded('span.end', () => this.span?.end(), undefined);
     this.#ended = true;
   }
 }
@@ -122,6 +138,7 @@ function filteredOut(start: SpanStart, parentContext: SpanContext | undefined): 
     requestId: start.identity?.requestId ?? outer?.requestId,
     xRequestId: start.identity === undefined ? outer?.xRequestId : start.identity.xRequestId,
     logFields: start.logFields ?? outer?.logFields,
+    dropRandomFlag: start.dropRandomFlag ?? outer?.dropRandomFlag,
   };
   return new TracedSpan(setTraceScope(start.parent, scope), scope, undefined, start.settings.attributes);
 }
@@ -133,16 +150,18 @@ function passedOn({ traceId, spanId, traceFlags, traceState }: SpanContext): Tra
 function scopeOf(own: SpanContext, start: SpanStart, parent: SpanContext | undefined, spanName: string): TraceScope {
   const outer = start.identity === undefined ? getTraceScope(start.parent) : undefined;
   const identity = start.identity ?? outer;
+  const drop = start.dropRandomFlag ?? getTraceScope(start.parent)?.dropRandomFlag;
   const random = parent?.traceId === own.traceId ? (parent.traceFlags | (outer?.traceFlags ?? 0)) & RANDOM_TRACE_ID : 0;
   return {
     traceId: own.traceId,
     spanId: own.spanId,
-    traceFlags: own.traceFlags | random,
+    traceFlags: drop === true ? own.traceFlags & ~RANDOM_TRACE_ID : own.traceFlags | random,
     parentId: parent?.spanId,
     tracestate: own.traceState?.serialize() ?? outer?.tracestate,
     xRequestId: identity?.xRequestId,
     requestId: identity?.requestId,
     spanName,
     logFields: start.logFields ?? outer?.logFields,
+    dropRandomFlag: drop,
   };
 }

@@ -28,16 +28,26 @@ export interface TraceScope extends DistributedTraceContext {
   readonly spanName?: string | undefined;
   /** Fields of the span that every log line inside it repeats, e.g. `method` and `uri`. */
   readonly logFields?: Readonly<Record<string, unknown>> | undefined;
+  /** The random flag is left out of everything that leaves: Dynamo's frontend takes a traceparent with it for none. */
+  readonly dropRandomFlag?: boolean | undefined;
 }
 
 // createContextKey is Symbol.for: two copies of this package find each other's context.
 const KEY = createContextKey('dynamo-tracing.trace-context.v1');
 
-const STATE = Symbol.for('dynamo-tracing.state.v1');
-interface SharedState {
-  readonly storage: AsyncLocalStorage<Context>;
+/** What async-local storage of this package holds: the context, and the request it belongs to. */
+interface Stored {
+  readonly context: Context;
+  /** The request's handle, for `currentTrace()`. Opaque here: it belongs to a higher rank. */
+  readonly request: object | undefined;
+  /** OpenTelemetry's context manager carries the context as well. Where it says ROOT_CONTEXT, somebody meant it. */
+  readonly managed: boolean;
 }
-const shared: SharedState = ((globalThis as Record<symbol, unknown>)[STATE] ??= { storage: new AsyncLocalStorage<Context>() }) as SharedState;
+
+// On the global object, so that all copies of this package share one storage.
+const STORAGE = Symbol.for('dynamo-tracing.storage.v2');
+const shared = globalThis as unknown as { [STORAGE]: AsyncLocalStorage<Stored> | undefined };
+const storage = (shared[STORAGE] ??= new AsyncLocalStorage<Stored>());
 
 /** A copy of `ctx` that carries `scope`. */
 export function setTraceScope(ctx: Context, scope: TraceScope): Context {
@@ -50,17 +60,37 @@ export function getTraceScope(ctx: Context): TraceScope | undefined {
 }
 
 /**
- * The current context: OpenTelemetry's when a context manager is registered; without one our own async-local storage keeps
- * it, so that ids follow a request in a process that has no OpenTelemetry SDK.
+ * The current context: OpenTelemetry's when a context manager is registered, else the one in our own async-local storage, so
+ * that ids follow a request in a process that has no OpenTelemetry SDK. An instrumentation may run a handler in a context of
+ * its own, from before the request was known here (@fastify/otel does): the request's scope is put into it again.
  */
 export function activeContext(): Context {
   const active = context.active();
-  return active === ROOT_CONTEXT ? (shared.storage.getStore() ?? active) : active;
+  const stored = storage.getStore();
+  if (stored === undefined) return active;
+  if (active === ROOT_CONTEXT) return stored.managed ? active : stored.context;
+  if (getTraceScope(active) !== undefined) return active;
+  const scope = getTraceScope(stored.context);
+  return scope !== undefined && trace.getSpanContext(active)?.traceId === scope.traceId ? setTraceScope(active, scope) : active;
 }
 
 /** Runs `fn` with `ctx` as the current context. */
 export function runInContext<T>(ctx: Context, fn: () => T): T {
-  return context.with(ctx, () => (activeContext() === ctx ? fn() : shared.storage.run(ctx, fn)));
+  return context.with(ctx, () => (activeContext() === ctx ? fn() : storage.run({ context: ctx, request: storage.getStore()?.request, managed: false }, fn)));
+}
+
+/**
+ * Runs `fn` inside `request`, with `ctx` as the current context; code that is inside it already keeps the context it has. Unlike
+ * {@link runInContext} it uses our own storage in any case: what others do to OpenTelemetry's context does not lose the request.
+ */
+export function runInRequest<T>(request: object, ctx: Context, fn: () => T): T {
+  if (storage.getStore()?.request === request) return fn();
+  return context.with(ctx, () => storage.run({ context: ctx, request, managed: context.active() === ctx }, fn));
+}
+
+/** The request that the current code runs inside of, as {@link runInRequest} was given it. */
+export function currentRequest(): object | undefined {
+  return storage.getStore()?.request;
 }
 
 /** A function that runs `fn` in `ctx` whenever and wherever it is called. */
@@ -86,12 +116,13 @@ export function contextOfSpan(span: Span, scope?: TraceScope): DistributedTraceC
   // Not the API's isSpanContextValid: it lets upper case through, which no traceparent may have.
   if (!isTraceId(live.traceId) || !isSpanId(live.spanId)) return undefined;
   const sameTrace = scope?.traceId === live.traceId;
-  // SDKs keep the sampled flag only: the caller's random flag is a fact about the trace id and stays with it.
+  // SDKs before 3.x keep the sampled flag only: the caller's random flag is a fact about the trace id and stays with it.
   const random = sameTrace ? scope.traceFlags & RANDOM_TRACE_ID : 0;
+  const dropped = scope?.dropRandomFlag === true ? RANDOM_TRACE_ID : 0;
   return {
     traceId: live.traceId,
     spanId: live.spanId,
-    traceFlags: live.traceFlags | random,
+    traceFlags: (live.traceFlags | random) & ~dropped,
     parentId: scope?.spanId === live.spanId ? scope.parentId : undefined,
     tracestate: live.traceState !== undefined ? textOf(live.traceState) : sameTrace ? scope.tracestate : undefined,
     xRequestId: scope?.xRequestId,

@@ -1,5 +1,6 @@
 export { carrierOf, type Carrier, type CarrierReader, type CarrierTarget, type FetchHeaders, type HeaderRecord, type NatsHeaders } from './carrier.js';
-export { activeContext, bindToContext, contextOfSpan, currentTraceContext, getTraceScope, runInContext, setTraceScope, type DistributedTraceContext, type TraceScope } from './context.js';
+export { activeContext, bindToContext, contextOfSpan, currentRequest, currentTraceContext, getTraceScope, runInContext, runInRequest, setTraceScope, type DistributedTraceContext, type TraceScope } from './context.js';
+export { AsyncContextManager, offerContextManager } from './context-manager.js';
 export { engineTraceHeaders, injectTraceContext } from './engine.js';
 export { bindTrace, runWithTrace, tracedFetch } from './fetch.js';
 export { newSpanId, newTraceId } from './ids.js';

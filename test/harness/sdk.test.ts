@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { createContextKey, ROOT_CONTEXT } from '@opentelemetry/api';
-import { AsyncContextManager } from '../../src/harness/record/context-manager.js';
+import { AsyncContextManager } from '../../src/trace-context/index.js';
 import { makeProvider, SDK_PACKAGES, type SpanProcessorLike } from '../../src/harness/record/sdk.js';
 
 const processor: SpanProcessorLike = { onStart: () => undefined, onEnd: () => undefined, forceFlush: () => Promise.resolve(), shutdown: () => Promise.resolve() };

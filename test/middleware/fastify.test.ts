@@ -71,7 +71,7 @@ describe.each([['Fastify 5', fastify5], ['Fastify 4', fastify4 as unknown as typ
     for (const line of lines.filter(({ reqId }) => reqId !== undefined)) expect(line['reqId']).toBe(UUID);
     expect(lines.find(({ msg }) => msg === 'from the handler')).toMatchObject({ request_id: UUID, trace_id: expect.stringMatching(/^[0-9a-f]{32}$/) });
     expect(lines.find(({ msg }) => msg === 'from trace.log')).toMatchObject({ request_id: UUID });
-    expect(lines.filter(({ msg }) => msg === 'request completed' )).toContainEqual(expect.objectContaining({ status: 'success', output_tokens: 2, request_id: UUID }));
+    expect(lines.filter(({ msg }) => msg === 'inference request completed')).toContainEqual(expect.objectContaining({ status: 'success', output_tokens: 2, request_id: UUID }));
   });
 
   test("with fastifyRequestId: 'own' the application's genReqId stays", async () => {

@@ -2,7 +2,7 @@ import http from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { context, propagation, SpanKind, trace } from '@opentelemetry/api';
+import { context, propagation, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 import { W3CTraceContextPropagator } from '@opentelemetry/core';
 import { HttpInstrumentation } from '@opentelemetry/instrumentation-http';
@@ -11,6 +11,7 @@ import express from 'express';
 import { dynamoTracing } from 'dynamo-tracing';
 import { CHAT, open, post, rawRequest } from '../support/client.js';
 import { RecordTap } from '../support/records.js';
+import { until } from '../support/until.js';
 
 const PARENT = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
 
@@ -30,9 +31,11 @@ describe('beside @opentelemetry/instrumentation-http', () => {
     instrumentation.setTracerProvider(provider);
     definition.patch!(http, undefined);
     const app = express();
+    app.use('/own', dynamoTracing({ logger: false, serverSpan: 'own' }));
     app.use(dynamoTracing({ logger: false }));
     app.use(express.json());
-    app.post(CHAT, (_req, res) => void res.json({ id: 'x', choices: [] }));
+    app.post([CHAT, `/own${CHAT}`], (req, res) => void res.json({ id: 'x', choices: [], trace: req.trace.context }));
+    app.post('/v1/responses', (_req, res) => void res.type('text/event-stream').end('event: error\ndata: {"type":"error","message":"x"}\n\n'));
     app.post('/v1/completions', () => undefined);
     app.get('/pages/:id', (_req, res) => void res.end());
     server = http.createServer(app).listen(0, '127.0.0.1');
@@ -52,23 +55,37 @@ describe('beside @opentelemetry/instrumentation-http', () => {
 
   beforeEach(() => exporter.reset());
 
-  const spans = (): { server: ReadableSpan; ours: ReadableSpan | undefined } => {
+  /** The server span of the one request of the test, and every other span. */
+  const spans = async (): Promise<{ server: ReadableSpan; others: ReadableSpan[] }> => {
+    await until('the server span', () => exporter.getFinishedSpans().some((span) => span.kind === SpanKind.SERVER));
     const finished = exporter.getFinishedSpans();
-    return { server: finished.find((span) => span.kind === SpanKind.SERVER)!, ours: finished.find((span) => span.name === 'http-request') };
+    return { server: finished.find((span) => span.kind === SpanKind.SERVER)!, others: finished.filter((span) => span.kind !== SpanKind.SERVER) };
   };
 
-  test("our span is the server span's INTERNAL child, and the server span gets the route", async () => {
-    await post(port, CHAT, undefined, { traceparent: PARENT });
-    await new Promise((resolve) => setImmediate(resolve));
-    const { server: outer, ours } = spans();
-    expect(outer.parentSpanContext?.spanId).toBe('00f067aa0ba902b7');
-    expect(ours).toMatchObject({ kind: SpanKind.INTERNAL, parentSpanContext: { spanId: outer.spanContext().spanId } });
-    expect(outer.attributes['http.route']).toBe(CHAT);
-    expect(outer.name).toBe(`POST ${CHAT}`);
-    expect(exporter.getFinishedSpans()).toHaveLength(2);
+  test("the server span is the request's own: our fields, status and route are on it, and none is made beside it", async () => {
+    const answer = await post(port, CHAT, undefined, { traceparent: PARENT });
+    const { server: span, others } = await spans();
+    expect(span.parentSpanContext?.spanId).toBe('00f067aa0ba902b7');
+    expect(span.attributes).toMatchObject({ request_id: answer.headers['request-id'], 'dynamo.span.target': 'request_span', 'http.route': CHAT, response_id: 'x', 'request.outcome': 'success', 'http.response.status_code': 200 });
+    expect(span.name).toBe(`POST ${CHAT}`);
+    expect(JSON.parse(answer.body)).toMatchObject({ trace: { traceId: span.spanContext().traceId, spanId: span.spanContext().spanId } });
+    expect(others).toEqual([]);
   });
 
-  test('our span ends before the server span, also when the client leaves', async () => {
+  test("with serverSpan: 'own' ours is its INTERNAL child, and gives it the route", async () => {
+    await post(port, `/own${CHAT}`, undefined, { traceparent: PARENT });
+    const { server: outer, others: [ours] } = await spans();
+    expect(ours).toMatchObject({ name: 'http-request', kind: SpanKind.INTERNAL, parentSpanContext: { spanId: outer.spanContext().spanId } });
+    expect(outer.attributes['http.route']).toBe(`/own${CHAT}`);
+    expect(outer.attributes['request_id']).toBeUndefined();
+  });
+
+  test('an error inside a stream fails the server span, although its status is 200', async () => {
+    await post(port, '/v1/responses');
+    expect((await spans()).server).toMatchObject({ status: { code: SpanStatusCode.ERROR }, attributes: { 'error.type': 'internal' } });
+  });
+
+  test('our fields are on the server span also when the client leaves', async () => {
     const tap = new RecordTap();
     const socket = await open(port);
     socket.write(rawRequest('/v1/completions', '{}', { traceparent: PARENT }));
@@ -78,13 +95,11 @@ describe('beside @opentelemetry/instrumentation-http', () => {
     await tap.next('request completed');
     await new Promise((resolve) => setImmediate(resolve));
     tap.stop();
-    expect(exporter.getFinishedSpans().map((span) => span.kind)).toEqual([SpanKind.INTERNAL, SpanKind.SERVER]);
+    expect((await spans()).server.attributes).toMatchObject({ 'request.outcome': 'cancelled' });
   });
 
-  test('a system route whose own span is filtered out keeps the server span alone', async () => {
-    await fetch(`http://127.0.0.1:${port}/pages/7`);
-    await new Promise((resolve) => setImmediate(resolve));
-    expect(spans().ours).toBeUndefined();
-    expect(spans().server).toBeDefined();
+  test('a system route is told apart by its target, and DYN_LOG has no say over a span that is not ours', async () => {
+    const answer = await fetch(`http://127.0.0.1:${port}/pages/7`);
+    expect((await spans()).server.attributes).toMatchObject({ request_id: answer.headers.get('request-id'), 'dynamo.span.target': 'system_span', 'http.route': '/pages/:id' });
   });
 });

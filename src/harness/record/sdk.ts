@@ -1,7 +1,7 @@
 import type { ContextManager, TracerProvider } from '@opentelemetry/api';
 import { DynamoTracingError } from '../../errors/index.js';
 import { findPackage } from '../../internal/index.js';
-import { AsyncContextManager } from './context-manager.js';
+import { AsyncContextManager } from '../../trace-context/index.js';
 import type { ReadableSpanLike } from './finished-span.js';
 
 /** A span processor by its shape: the same in the 2.x and 3.x lines of the SDK. */

@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { ROOT_CONTEXT, type Context, type ContextManager } from '@opentelemetry/api';
+import { context, createContextKey, ROOT_CONTEXT, type Context, type ContextManager } from '@opentelemetry/api';
 
 /** The least that a context manager is: the current context in async-local storage. Binds functions, not event emitters. */
 export class AsyncContextManager implements ContextManager {
@@ -30,4 +30,20 @@ export class AsyncContextManager implements ContextManager {
     this.#storage.disable();
     return this;
   }
+}
+
+const PROBE = createContextKey('dynamo-tracing.probe');
+let isSettled = false;
+
+/**
+ * Registers a context manager for an OpenTelemetry SDK that has none, without which every span would begin a trace of its own.
+ * To be called when the application is set up, at its first request: a manager that is registered is never replaced. Looks once.
+ * Returns whether one was registered now.
+ */
+export function offerContextManager(): boolean {
+  if (isSettled) return false;
+  isSettled = true;
+  const probe = ROOT_CONTEXT.setValue(PROBE, true);
+  if (context.with(probe, () => context.active() === probe)) return false;
+  return context.setGlobalContextManager(new AsyncContextManager());
 }

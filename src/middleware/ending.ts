@@ -1,0 +1,122 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Http2ServerResponse, ServerHttp2Stream } from 'node:http2';
+import type { Socket } from 'node:net';
+import { errorFact } from '../errors/index.js';
+import { reportFault } from '../internal/index.js';
+import { watchUpgrade, type Upgrade } from './upgrade.js';
+
+/** How a response ended. */
+export interface Ending {
+  /** The response went out whole. */
+  readonly complete: boolean;
+  /** The client went away; otherwise it was this process that cut the response short. */
+  readonly clientLeft: boolean;
+}
+
+/** Told once how the response ended, when it has closed, whichever event came first. */
+export interface EndingListener {
+  ended(ending: Ending): void;
+  /** The connection has become another protocol's, or has refused to: there is no response head but this status. */
+  upgraded(status: number): void;
+}
+
+const ENDING = Symbol.for('dynamo-tracing.ending.v1');
+type EndingResponse = ServerResponse & { [ENDING]?: ResponseEnding };
+
+/**
+ * Watches for the end of a response, the only place that decides it: HTTP/1.1, pipelined or not, HTTP/2, and upgraded connections.
+ * The listeners are shared functions, so that a request costs no closures; they come before those of others, because
+ * instrumentations end their spans in theirs.
+ */
+export function watchEnding(req: IncomingMessage, res: ServerResponse, listener: EndingListener): void {
+  const ending = new ResponseEnding(req, res, listener);
+  (res as EndingResponse)[ENDING] = ending;
+  if (ending.stream === undefined) res.prependListener('finish', onFinish);
+  res.prependListener('close', onClose);
+}
+
+function onFinish(this: EndingResponse): void {
+  this[ENDING]?.finished();
+}
+
+function onClose(this: EndingResponse): void {
+  this[ENDING]?.closed();
+}
+
+class ResponseEnding {
+  readonly stream: ServerHttp2Stream | undefined;
+  /** As it was at the beginning: undici takes it off a request that it sends on as a body. */
+  readonly #socket: Socket | null;
+  readonly #upgrade: Upgrade | undefined;
+  #isWhole = false;
+  #isOver = false;
+
+  constructor(private readonly req: IncomingMessage, private readonly res: ServerResponse, private readonly listener: EndingListener) {
+    this.stream = (res as ServerResponse & Partial<Pick<Http2ServerResponse, 'stream'>>).stream;
+    this.#socket = this.stream === undefined ? (req.socket) : null;
+    if (this.#socket === null) return;
+    if ((req as { upgrade?: unknown }).upgrade === true) this.#upgrade = watchUpgrade(req, this.#socket, (status) => listener.upgraded(status));
+    // A response that waits behind another on its connection has no socket yet, and on Node 20 no close when the connection dies.
+    if (res.socket === null) waitingOn(this.#socket).add(this);
+  }
+
+  /** Node says finished, too, for a response whose connection has just been destroyed under it. */
+  finished(): void {
+    this.#isWhole = this.#socket?.destroyed !== true;
+  }
+
+  closed(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    try {
+      if (this.#socket !== null) waiting.get(this.#socket)?.delete(this);
+      this.listener.ended(this.#judge());
+    } catch (error) {
+      reportFault('the end of a request', error);
+    }
+  }
+
+  #judge(): Ending {
+    if (this.stream !== undefined) return endingOfStream(this.stream);
+    if (this.#isWhole) return { complete: true, clientLeft: false };
+    const clientLeft = this.#socket !== null && hasClientLeft(this.#socket, this.res, this.req);
+    return this.#upgrade?.ending(clientLeft) ?? { complete: false, clientLeft };
+  }
+}
+
+/** Responses in a queue, by their connection, which has one listener for all of them. */
+const waiting = new WeakMap<Socket, Set<ResponseEnding>>();
+
+function waitingOn(socket: Socket): Set<ResponseEnding> {
+  const known = waiting.get(socket);
+  if (known !== undefined) return known;
+  const responses = new Set<ResponseEnding>();
+  waiting.set(socket, responses);
+  socket.once('close', () => [...responses].forEach((response) => response.closed()));
+  return responses;
+}
+
+/**
+ * The client closed its connection, or the system says that it broke. An error that the response or request has as well was given
+ * to `destroy` by this process, and one without a system call is that of a time-out or of `socket.destroy(error)`.
+ */
+function hasClientLeft({ readableEnded, errored }: Socket, res: ServerResponse, req: IncomingMessage): boolean {
+  return readableEnded || (isSystemError(errored) && errored !== res.errored && errored !== req.errored);
+}
+
+function isSystemError(error: unknown): boolean {
+  return typeof errorFact(error, 'syscall') === 'string';
+}
+
+const NO_ERROR = 0;
+const CANCEL = 8;
+
+/**
+ * HTTP/2's response says `finish` at every close, so its stream is asked. A stream that was reset has the code of whoever did it;
+ * CANCEL is what clients send, and what Node sets when the connection closes.
+ */
+function endingOfStream(stream: ServerHttp2Stream): Ending {
+  if (stream.rstCode === NO_ERROR && stream.writableFinished && !stream.aborted) return { complete: true, clientLeft: false };
+  const isPeers = stream.rstCode === CANCEL || isSystemError(stream.errored) || errorFact(stream.errored, 'code') === 'ERR_HTTP2_STREAM_ERROR';
+  return { complete: false, clientLeft: isPeers };
+}

@@ -8,6 +8,7 @@ neighbour('undici.request() with the request as its body', { app: 'undici-proxy.
 neighbour('@fastify/http-proxy', { app: 'fastify-http-proxy.cjs', upstreamIds: true });
 neighbour('@fastify/reply-from', { app: 'fastify-reply-from.cjs', upstreamIds: true });
 neighbour('http-proxy-middleware', { app: 'http-proxy-middleware.cjs', upstreamIds: true });
+neighbour('http-proxy-middleware after req.trace.echo(false)', { app: 'http-proxy-middleware.cjs', env: { ECHO: '0' }, upstreamIds: true, echo: false });
 neighbour('axios', { app: 'axios.cjs' });
 neighbour('axios under NodeSDK with all instrumentations', { app: 'axios.cjs', ...all });
 

@@ -9,7 +9,7 @@ const RANKS: Readonly<Record<string, number>> = {
   internal: 1,
   'trace-context': 2, protocol: 2,
   spans: 3, logging: 3,
-  middleware: 4, transport: 4, metrics: 4, otel: 4,
+  middleware: 4, outbound: 4, transport: 4, metrics: 4, otel: 4,
   harness: 5,
 };
 /** The files directly under src/: the package's entries. */

@@ -1,17 +1,16 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { SpanKind, type Span } from '@opentelemetry/api';
-import { guarded, reportFault } from '../internal/index.js';
+import { guarded } from '../internal/index.js';
 import { RECORD_TARGETS } from '../logging/index.js';
-import { adoptSpan, SPANS, startSpan, type TracedSpan } from '../spans/index.js';
+import { adoptSpan, SPANS, startSpan, type SpanFields, type TracedSpan } from '../spans/index.js';
 import { offerContextManager, runInRequest } from '../trace-context/index.js';
 import { bindEmitters } from './bound-emitter.js';
-import { DIALECTS } from './dialects/index.js';
 import { errorBody } from './error-body.js';
 import { identify, warnAboutIds, type Identity } from './identity.js';
 import { pathOf, type Tracing } from './options.js';
 import { RequestRecorder } from './recorder.js';
 import { recorderOf, watchResponse } from './response-watch.js';
-import { routeClassProblem, type RouteClass } from './routes.js';
+import { genAiOf, reclassified, type RouteClass } from './routes.js';
 import { holdOpen } from './server-span.js';
 
 /** What a framework's adapter knows of a request. */
@@ -76,7 +75,7 @@ function spanOf(tracing: Tracing, { req, url }: Arrival, identity: Identity, rou
     parent,
     fields: {
       method: req.method ?? 'GET', uri: tracing.includeQuery ? url : pathOf(url), version: `HTTP/${req.httpVersion}`,
-      request_id: ids.requestId, x_request_id: ids.xRequestId, 'dynamo.span.target': definition.target,
+      request_id: ids.requestId, x_request_id: ids.xRequestId, 'dynamo.span.target': definition.target, ...genAiFields(tracing, routeClass),
     },
     identity: ids,
     logFields,
@@ -87,15 +86,18 @@ function spanOf(tracing: Tracing, { req, url }: Arrival, identity: Identity, rou
   return isAdopted && serverSpan !== undefined ? adoptSpan(serverSpan, definition, start) : startSpan(definition, start);
 }
 
+/** By the semantic conventions alone: Dynamo has no names for these. */
+function genAiFields({ attributes }: Tracing, routeClass: RouteClass): SpanFields {
+  if (routeClass.kind !== 'inference' || attributes === 'dynamo') return {};
+  const { operation, provider } = genAiOf(routeClass);
+  return { 'gen_ai.operation.name': operation, 'gen_ai.provider.name': provider };
+}
+
 function routeClassOf(tracing: Tracing, { req, url, mountedUrl }: Arrival): RouteClass {
   const found = tracing.routes.find(req.method ?? 'GET', pathOf(mountedUrl), pathOf(url));
   if (tracing.classify === undefined) return found;
-  const override = guarded<unknown>('classify', () => tracing.classify?.(req), undefined);
-  if (override === undefined) return found;
-  const problem = routeClassProblem(override);
-  if (problem === undefined) return { ...found, ...(override as Partial<RouteClass>) };
-  reportFault('classify', new Error(problem));
-  return found;
+  const given = guarded('classify', () => tracing.classify?.(req), undefined);
+  return guarded('classify', () => reclassified(found, given), found);
 }
 
 /** What answers a request whose ids are refused. */
@@ -109,5 +111,5 @@ export function rejectionOf(tracing: Tracing, recorder: RequestRecorder): Reject
   const [first] = recorder.ids.invalid;
   if (tracing.onInvalidRequestId !== 'reject' || first === undefined) return undefined;
   recorder.fail('validation');
-  return { status: 400, body: JSON.stringify(errorBody(DIALECTS[recorder.routeClass.dialect].api, 400, `Validation: header ${first.header} must be a valid UUID`, recorder.ids.requestId)) };
+  return { status: 400, body: JSON.stringify(errorBody(recorder.routeClass.dialect, 400, `Validation: header ${first.header} must be a valid UUID`, recorder.ids.requestId)) };
 }

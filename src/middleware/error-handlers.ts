@@ -1,71 +1,66 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { numberOption, readOptions } from '../internal/index.js';
-import { classifyThrown, type ErrorAnswer } from './error-answer.js';
-import { DEFAULT_OVERLOAD_STATUS } from './error-type.js';
-import { DIALECTS, type Api } from './dialects/index.js';
+import { booleanOption, guarded, numberOption, readOptions, reportFault, type OptionsOf } from '../internal/index.js';
+import { classifyThrown } from './error-answer.js';
 import { errorBody, streamErrorEvent } from './error-body.js';
+import { answerFastify, answerRaw, cutShort, endBegun, isGone, letGo, type ErrorText, type FastifyReplyLike } from './error-response.js';
+import { DEFAULT_OVERLOAD_STATUS } from './error-type.js';
 import { recorderOf } from './response-watch.js';
 
 /** Options of the error handlers. */
 export interface ErrorHandlerOptions {
-  /** Status of an answer at capacity. Default: 529, as Dynamo's DYN_HTTP_OVERLOAD_STATUS_CODE. */
+  /** Status of an answer at capacity, 400 to 599. Default: 529, as Dynamo's DYN_HTTP_OVERLOAD_STATUS_CODE. */
   readonly overloadStatus?: number;
+  /**
+   * Answer the request. With false the error is recorded and classified only, and goes on to the app's own error handler: with
+   * `next(error)` on Express, thrown again to the handler of the plugin around on Fastify. Default: true.
+   */
+  readonly answer?: boolean;
 }
 
-const readErrorOptions = (options: ErrorHandlerOptions | undefined): { readonly overloadStatus: number } =>
-  readOptions('dynamoTracingErrors', { overloadStatus: numberOption(DEFAULT_OVERLOAD_STATUS, { min: 400, max: 999 }) }, options);
-
-/** An error as it goes out: classified, its record told, its body in the dialect of the route. */
-interface Answer extends ErrorAnswer {
-  readonly api: Api;
-  readonly requestId: string | undefined;
-}
-
-function answerTo(error: unknown, res: ServerResponse, options: { readonly overloadStatus: number }): Answer {
-  const lifecycle = recorderOf(res);
-  const answer = classifyThrown(error, options);
-  lifecycle?.fail(answer.type);
-  return { ...answer, api: lifecycle === undefined ? 'openai' : DIALECTS[lifecycle.routeClass.dialect].api, requestId: lifecycle?.ids.requestId };
-}
-
-function bodyOf({ api, status, message, requestId }: Answer): string {
-  return JSON.stringify(errorBody(api, status, message, requestId));
-}
+const ERROR_OPTIONS = { overloadStatus: numberOption(DEFAULT_OVERLOAD_STATUS, { min: 400, max: 599 }), answer: booleanOption(true) };
+type ErrorSettings = OptionsOf<typeof ERROR_OPTIONS>;
 
 /**
- * After the head has gone out an event stream ends with an error event; any other response can only be cut short, which tells
- * the client that it is not whole.
+ * Classifies an error and tells the recorder of its request. A response that has ended went out whole, so its request has not
+ * failed. An abort after the client has left is told by `request cancelled`; anything else is an error to look into.
  */
-function endBegunResponse(res: ServerResponse, { api, status, message, requestId }: Answer): void {
-  const isEventStream = String(res.getHeader('content-type')).startsWith('text/event-stream');
-  if (isEventStream && !res.writableEnded && !res.destroyed) res.end(streamErrorEvent(api, status, message, requestId));
-  else res.destroy();
+function recordError(error: unknown, res: ServerResponse, settings: ErrorSettings): ErrorText {
+  const { status, type, message } = classifyThrown(error, settings);
+  const recorder = guarded('dynamoTracingErrors', () => recorderOf(res), undefined);
+  guarded('dynamoTracingErrors', () => {
+    if (!res.writableEnded) recorder?.fail(type);
+    if (type !== 'cancelled' || !isGone(res)) recorder?.failedWith(error);
+  }, undefined);
+  const shape = recorder?.routeClass.dialect ?? 'generic';
+  const requestId = recorder?.ids.requestId;
+  return { status, body: () => JSON.stringify(errorBody(shape, status, message, requestId)), event: () => streamErrorEvent(shape, status, message, requestId) };
+}
+
+/** Leaves no response open and never throws. A response that has ended, or whose client is gone, is left alone. */
+function conclude(res: ServerResponse, text: ErrorText, answer: () => void): void {
+  try {
+    if (res.writableEnded || isGone(res)) return;
+    guarded('dynamoTracingErrors', () => letGo(res), undefined); // serverless adapters have odd requests
+    if (res.headersSent) endBegun(res, text);
+    else answer();
+  } catch (fault) {
+    reportFault('dynamoTracingErrors', fault);
+    guarded('dynamoTracingErrors', () => cutShort(res), undefined);
+  }
 }
 
 /**
- * Express error handler, after all routes: answers in the shape of the route's API, never with a stack or an inner message, and
- * puts the right error type into the records.
+ * Express error handler, after all routes: answers in the shape of the route's API, never with a stack, an inner message or what an
+ * upstream said, and puts the error into the records. docs/errors.md shows which error gets which status.
  * @throws ERR_OPTION_INVALID at start-up for options that cannot be used
  */
 export function dynamoTracingErrors(options?: ErrorHandlerOptions): (error: unknown, req: IncomingMessage, res: ServerResponse, next: (error?: unknown) => void) => void {
-  const settings = readErrorOptions(options);
-  return (error, _req, res, _next) => {
-    const answer = answerTo(error, res, settings);
-    if (res.headersSent) {
-      endBegunResponse(res, answer);
-      return;
-    }
-    res.statusCode = answer.status;
-    res.setHeader('content-type', 'application/json');
-    res.end(bodyOf(answer));
+  const settings = readOptions('dynamoTracingErrors', ERROR_OPTIONS, options);
+  return (error, _req, res, next) => {
+    const text = recordError(error, res, settings);
+    if (settings.answer) conclude(res, text, () => answerRaw(res, text));
+    else next(error);
   };
-}
-
-interface FastifyReplyLike {
-  readonly raw: ServerResponse;
-  code(status: number): FastifyReplyLike;
-  type(contentType: string): FastifyReplyLike;
-  send(payload: string): unknown;
 }
 
 /**
@@ -73,10 +68,11 @@ interface FastifyReplyLike {
  * @throws ERR_OPTION_INVALID at start-up for options that cannot be used
  */
 export function dynamoTracingFastifyErrors(options?: ErrorHandlerOptions): (error: unknown, request: unknown, reply: FastifyReplyLike) => void {
-  const settings = readErrorOptions(options);
+  const settings = readOptions('dynamoTracingErrors', ERROR_OPTIONS, options);
   return (error, _request, reply) => {
-    const answer = answerTo(error, reply.raw, settings);
-    if (reply.raw.headersSent) endBegunResponse(reply.raw, answer);
-    else reply.code(answer.status).type('application/json').send(bodyOf(answer));
+    const text = recordError(error, reply.raw, settings);
+    if (settings.answer) conclude(reply.raw, text, () => answerFastify(reply, text));
+    // Fastify would answer a text or null that is thrown here with status 200.
+    else throw error instanceof Error ? error : new Error('The handler threw what is not an error', { cause: error });
   };
 }

@@ -17,13 +17,50 @@ export interface ClassifyOptions {
  */
 export function classifyError(status: number, message?: string, { type, overloadStatus = DEFAULT_OVERLOAD_STATUS }: ClassifyOptions = {}): ErrorType {
   if (status === overloadStatus) return 'overload';
-  if (status === 400) return message === undefined || message.startsWith('Validation:') || VALIDATION_TYPES.has(type) ? 'validation' : 'internal';
+  if (status === 400) return message === undefined || message.startsWith('Validation:') || typeOfName(type) === 'validation' ? 'validation' : 'internal';
   return TYPE_OF_STATUS[status] ?? (status > 400 && status < 500 ? 'validation' : 'internal');
 }
 
 const TYPE_OF_STATUS: Readonly<Record<number, ErrorType>> = { 404: 'not_found', 501: 'not_implemented', 429: 'overload', 529: 'overload', 503: 'unavailable', 499: 'cancelled' };
-/** OpenAI and Anthropic, vLLM, SGLang. */
-const VALIDATION_TYPES: ReadonlySet<string | undefined> = new Set(['invalid_request_error', 'BadRequestError', 'BadRequest']);
+
+/** An error that a body or an event of a stream told of, by the API's own words. */
+export interface NamedError {
+  readonly type?: string | undefined;
+  readonly code?: string | number | undefined;
+}
+
+/**
+ * The error type of an error that came in the body or stream of an answer with status 200. A code that is an HTTP status (Dynamo,
+ * vLLM, OpenRouter) decides; else the name in `code` (OpenAI's Responses), else the one in `type`. What is not known is `internal`.
+ */
+export function errorTypeOfObserved({ type, code }: NamedError): ErrorType {
+  const status = typeof code === 'string' && /^\d{3}$/.test(code) ? Number(code) : code;
+  if (typeof status === 'number' && status >= 400 && status < 600) return status === 504 ? 'response_timeout' : classifyError(status);
+  return typeOfName(code) ?? typeOfName(type) ?? 'internal';
+}
+
+/** Names of errors, in lower case, without signs, digits and the ending `error`: `Bad Request`, `BadRequestError` and `bad_request` are one. */
+const NAMES: Readonly<Record<Exclude<ErrorType, 'none'>, readonly string[]>> = {
+  validation: [
+    'badrequest', 'invalidrequest', 'invalidprompt', 'invalidargument', 'validation', 'value', 'unprocessableentity', 'contextlengthexceeded', 'requesttoolarge', 'contentpolicyviolation',
+    'authentication', 'unauthorized', 'invalidapikey', 'permission', 'permissiondenied', 'forbidden', 'billing', 'conflict', 'memorypreconditionfailed', 'memorypathconflict',
+    'dataresidencymismatch', 'biopolicy', 'invalidimage', 'invalidimageformat', 'invalidbaseimage', 'invalidimageurl', 'invalidimagemode', 'imagetoolarge', 'imagetoosmall', 'imageparse',
+    'imagecontentpolicyviolation', 'imagefiletoolarge', 'unsupportedimagemediatype', 'emptyimagefile', 'failedtodownloadimage', 'imagefilenotfound',
+  ],
+  not_found: ['notfound', 'modelnotfound'],
+  overload: ['overloaded', 'engineoverloaded', 'serverisoverloaded', 'ratelimit', 'ratelimitexceeded', 'toomanyrequests', 'insufficientquota', 'resourceexhausted'],
+  unavailable: ['serviceunavailable', 'unavailable'],
+  cancelled: ['requestcancelled', 'cancelled', 'clientclosedrequest'],
+  response_timeout: ['timeout', 'gatewaytimeout', 'requesttimeout', 'responsetimeout', 'vectorstoretimeout', 'deadlineexceeded'],
+  internal: ['api', 'server', 'internal', 'internalserver'],
+  not_implemented: ['notimplemented'],
+};
+
+const TYPE_OF_NAME: ReadonlyMap<string, ErrorType> = new Map(Object.entries(NAMES).flatMap(([type, names]) => names.map((name) => [name, type as ErrorType])));
+
+function typeOfName(name: string | number | undefined): ErrorType | undefined {
+  return typeof name === 'string' ? TYPE_OF_NAME.get(name.toLowerCase().replace(/[^a-z]/g, '').replace(/error$/, '')) : undefined;
+}
 
 const DETAILS: Readonly<Record<ErrorType, string>> = {
   none: 'unknown error',

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { reportFault } from '../internal/index.js';
 import { beginRequest, rejectionOf, runInside } from './begin.js';
+import { observeUnhandled } from './express-errors.js';
 import { expressRoute, type RoutedRequest } from './express-route.js';
 import { readTracing, type DynamoTracingOptions } from './options.js';
 import type { RequestTrace } from './request-trace.js';
@@ -44,6 +45,7 @@ export function dynamoTracing(options?: DynamoTracingOptions): ExpressMiddleware
       return;
     }
     assignTrace(req, recorder.handle);
+    observeUnhandled(req.app);
     const rejection = rejectionOf(tracing, recorder);
     if (rejection === undefined) {
       runInside(recorder, next);

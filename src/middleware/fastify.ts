@@ -66,7 +66,7 @@ function install(fastify: FastifyLike, options: DynamoTracingFastifyOptions): vo
 /** Fastify tells its onError hooks only of errors that go out as they are; what an error handler answers is seen on its way there. */
 function observeErrors(fastify: FastifyLike): void {
   fastify.addHook('onError', (_request, reply, error, next) => {
-    recorderOf(reply.raw)?.thrown(error);
+    recorderOf(reply.raw)?.failedWith(error);
     next();
   });
   // eslint-disable-next-line @typescript-eslint/unbound-method -- called with the instance as its this
@@ -75,7 +75,7 @@ function observeErrors(fastify: FastifyLike): void {
   fastify.setErrorHandler = function (this: FastifyLike, handler) {
     if (typeof handler !== 'function') return setErrorHandler.call(this, handler); // Fastify says what is wrong with it
     return setErrorHandler.call(this, function (this: unknown, error, request, reply) {
-      recorderOf(reply.raw)?.thrown(error);
+      recorderOf(reply.raw)?.failedWith(error);
       return handler.call(this, error, request, reply);
     });
   };

@@ -1,9 +1,9 @@
 import { monotonicMs } from '../internal/index.js';
 import type { LogFields } from '../logging/index.js';
 import type { SpanFields } from '../spans/index.js';
-import { classifyError, errorDetail } from './error-type.js';
 import type { CompletedRequest, CompletionStatus, ReceivedRequest, TokenUsage, WorkerIds } from './completed-request.js';
 import type { Ending } from './ending.js';
+import { classifyError, errorDetail, errorTypeOfObserved } from './error-type.js';
 import type { ResponseFacts } from './observation/index.js';
 
 /** The model's name in records when no body has told it. */
@@ -70,10 +70,14 @@ function outcomeOf({ failure, httpStatus, isBodyUnderstood, seen, ending }: Evid
   // What is refused before its body is understood is the client's fault, in whatever words the framework says so.
   const message = isBodyUnderstood ? seen?.error?.message : undefined;
   const type = failure?.type ?? (httpStatus !== undefined && httpStatus >= 400 ? classifyError(httpStatus, message, { type: seen?.error?.type }) : undefined);
-  if (type !== undefined) return [type === 'cancelled' ? 'cancelled' : 'error', type];
-  if (seen?.error !== undefined) return ['error', 'internal'];
+  if (type !== undefined) return failed(type);
+  if (seen?.error !== undefined) return failed(errorTypeOfObserved(seen.error));
   if (ending.complete) return ['success', 'none'];
   return ending.clientLeft ? ['cancelled', 'cancelled'] : ['error', 'internal'];
+}
+
+function failed(type: string): [CompletionStatus, string] {
+  return [type === 'cancelled' ? 'cancelled' : 'error', type];
 }
 
 /** What both the record and the span of an ended request say. */
@@ -116,7 +120,7 @@ export function spanFields(completed: CompletedRequest): SpanFields {
 function averageInterTokenLatency(seen: ResponseFacts | undefined, given: number | undefined): number | undefined {
   if (seen?.firstTokenAt === undefined || seen.lastTokenAt === undefined) return undefined;
   const tokens = given ?? seen.outputTokens ?? seen.tokenChunks;
-  return tokens > 1 && seen.lastTokenAt > seen.firstTokenAt ? round((seen.lastTokenAt - seen.firstTokenAt) / (tokens - 1)) : undefined;
+  return tokens > 1 ? round((seen.lastTokenAt - seen.firstTokenAt) / (tokens - 1)) : undefined;
 }
 
 function round(ms: number): number {

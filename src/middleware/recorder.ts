@@ -127,7 +127,7 @@ export class RequestRecorder implements EndingListener {
   }
 
   /** Something that a handler threw, wherever it was caught. The first counts. */
-  thrown(error: unknown): void {
+  failedWith(error: unknown): void {
     if (this.#hasThrown || this.#isOver || classifyThrown(error).status < 500) return; // a 4xx is the client's, and no failure of ours
     this.#hasThrown = true;
     this.#emit('request failed', { ...errorFields(error, this.tracing.errorMessages) });

@@ -1,5 +1,6 @@
+import { isPromise } from 'node:util/types';
 import { invalidOption, type OptionReader } from '../internal/index.js';
-import { DIALECTS, type DialectName } from './dialects/index.js';
+import { DIALECTS, type Dialect, type DialectName } from './dialects/index.js';
 
 /** Whether a request asks a model for something or keeps the server running. */
 export type RouteKind = 'inference' | 'system';
@@ -30,7 +31,7 @@ export interface RouteEntry {
 const inference = (path: string, endpoint: string, dialect: DialectName = 'generic', method = 'POST'): RouteEntry => ({ method, path, kind: 'inference', endpoint, dialect });
 const system = (path: string, method = 'GET'): RouteEntry => ({ method, path, kind: 'system', endpoint: 'system' });
 
-/** Dynamo's own routes. docs/routes.md shows them. */
+/** Dynamo's own routes, and those that OpenAI's API, vLLM and Cohere have beside them. docs/routes.md shows them. */
 export const DEFAULT_ROUTES: readonly RouteEntry[] = [
   inference('/v1/chat/completions', 'chat_completions', 'openai-chat'),
   inference('/v1/completions', 'completions', 'openai-completions'),
@@ -40,11 +41,18 @@ export const DEFAULT_ROUTES: readonly RouteEntry[] = [
   inference('/v1/messages/count_tokens', 'anthropic_messages', 'anthropic-count-tokens'),
   inference('/v1/classify', 'classify'),
   inference('/v1/pooling', 'pooling'),
+  inference('/v1/moderations', 'moderations'),
+  inference('/v1/rerank', 'rerank', 'rerank'),
+  inference('/v2/rerank', 'rerank', 'rerank'),
+  inference('/rerank', 'rerank', 'rerank'),
   inference('/v1/images/generations', 'images'),
   inference('/v1/images/edits', 'images'),
+  inference('/v1/images/variations', 'images'),
   inference('/v1/videos', 'videos'),
   inference('/v1/videos/stream', 'videos'),
   inference('/v1/audio/speech', 'audios'),
+  inference('/v1/audio/transcriptions', 'audio_transcriptions', 'openai-transcriptions'),
+  inference('/v1/audio/translations', 'audio_translations', 'openai-transcriptions'),
   inference('/v1/realtime', 'realtime', 'generic', 'GET'),
   inference('/v1/files', 'files'),
   inference('/v1/files/{id}/content', 'files', 'generic', 'GET'),
@@ -71,7 +79,8 @@ const MISTYPED: RouteClass = { kind: 'inference', endpoint: 'unknown', dialect: 
 
 interface Pattern {
   readonly method: string;
-  readonly expression: RegExp;
+  /** For each segment of the path, the texts around its `{name}`s. */
+  readonly segments: readonly (readonly string[])[];
   readonly found: RouteClass;
 }
 
@@ -84,32 +93,29 @@ export class RouteTable {
     for (const entry of [...DEFAULT_ROUTES, ...entries]) this.#add(entry);
   }
 
-  /** `path` is the request's path without query. HEAD is read as GET; OPTIONS (a CORS preflight) is never an inference call. */
+  /**
+   * `paths` are the request's path without query, as it is told in different ways: where the middleware is mounted, the one after
+   * the mount point comes first. The first that is in the table decides. HEAD is read as GET; OPTIONS (a CORS preflight) is never
+   * an inference call.
+   */
   find(method: string, ...paths: readonly string[]): RouteClass {
     if (method === 'OPTIONS') return SYSTEM;
     const verb = method === 'HEAD' ? 'GET' : method;
-    const plain = paths.map((path) => (path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path));
-    for (const path of plain) {
-      const found = this.#lookUp(verb, path);
-      if (found !== undefined) return found;
-    }
-    for (const path of plain) {
-      const found = this.#lookUpMounted(verb, path);
-      if (found !== undefined) return found;
-    }
-    return plain.some((path) => path.startsWith('/v1/')) ? MISTYPED : SYSTEM;
+    const plain = paths.map(withoutSlash);
+    const found = firstOf(plain, (path) => this.#lookUp(verb, path)) ?? firstOf(plain, (path) => this.#lookUpMounted(verb, path));
+    return found ?? (plain.some((path) => path.startsWith('/v1/')) ? MISTYPED : SYSTEM);
   }
 
   #lookUp(method: string, path: string): RouteClass | undefined {
     const exact = this.#exact.get(method)?.get(path);
     if (exact !== undefined) return exact;
-    for (const pattern of this.#patterns) if (pattern.method === method && pattern.expression.test(path)) return pattern.found;
-    return undefined;
+    const segments = path.split('/', MAX_SEGMENTS);
+    return this.#patterns.find((pattern) => pattern.method === method && fits(pattern, segments))?.found;
   }
 
   /** `/llm/v1/chat/completions` is `/v1/chat/completions` under a mount point. */
   #lookUpMounted(method: string, path: string): RouteClass | undefined {
-    const at = path.lastIndexOf('/v1/');
+    const at = Math.max(path.lastIndexOf('/v1/'), path.lastIndexOf('/v2/'));
     if (at <= 0) return undefined;
     const found = this.#lookUp(method, path.slice(at));
     return found?.kind === 'inference' || found?.route?.startsWith('/v1/') === true ? found : undefined;
@@ -119,8 +125,7 @@ export class RouteTable {
     const verb = method.toUpperCase();
     const found: RouteClass = { kind, endpoint, dialect, route: path };
     if (path.includes('{')) {
-      const source = path.split(/\{[^}]*\}/).map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('[^/]+');
-      this.#patterns.unshift({ method: verb, expression: new RegExp(`^${source}$`), found });
+      this.#patterns.unshift({ method: verb, segments: path.split('/').map((segment) => segment.split(/\{[^}]*\}/)), found });
       return;
     }
     const paths = this.#exact.get(verb) ?? new Map<string, RouteClass>();
@@ -129,12 +134,38 @@ export class RouteTable {
   }
 }
 
-/** What is wrong with the class that `classify` returned; undefined when it can be used. */
-export function routeClassProblem(override: unknown): string | undefined {
-  if (typeof override !== 'object' || override === null) return 'not a route class';
-  const { kind, dialect }: { kind?: unknown; dialect?: unknown } = override;
-  if (kind !== undefined && kind !== 'inference' && kind !== 'system') return 'unknown kind';
-  return dialect === undefined || (typeof dialect === 'string' && Object.hasOwn(DIALECTS, dialect)) ? undefined : 'unknown dialect';
+/** A path with more segments than this fits no pattern. */
+const MAX_SEGMENTS = 64;
+
+function withoutSlash(path: string): string {
+  return path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path;
+}
+
+function firstOf<T, R>(items: readonly T[], look: (item: T) => R | undefined): R | undefined {
+  for (const item of items) {
+    const found = look(item);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+function fits({ segments }: Pattern, path: readonly string[]): boolean {
+  return segments.length === path.length && segments.every((texts, index) => fitsSegment(texts, path[index] as string));
+}
+
+/** Whether a segment is these texts with at least one character between each two. Each text is looked for once: no going back. */
+function fitsSegment(texts: readonly string[], segment: string): boolean {
+  const first = texts[0] as string;
+  if (texts.length === 1) return segment === first;
+  const last = texts.at(-1) as string;
+  if (!segment.startsWith(first) || !segment.endsWith(last)) return false;
+  let at = first.length;
+  for (const text of texts.slice(1, -1)) {
+    const found = segment.indexOf(text, at + 1);
+    if (found === -1) return false;
+    at = found + text.length;
+  }
+  return segment.length - last.length > at;
 }
 
 /** Reads the `routes` option. */
@@ -145,6 +176,44 @@ export const readRoutes: OptionReader<RouteTable> = (value, path) => {
   return new RouteTable(value as RouteEntry[]);
 };
 
+/** Operations of routes whose dialect serves several. An endpoint that the conventions have no name for is its own operation. */
+const OPERATION_OF_ENDPOINT: ReadonlyMap<string, string> = new Map([['images', 'generate_content'], ['videos', 'generate_content'], ['audios', 'generate_content'], ['generate', 'text_completion']]);
+
+/** `gen_ai.operation.name` and `gen_ai.provider.name` of an inference request, by OpenTelemetry's conventions. */
+export function genAiOf({ dialect, endpoint }: Pick<RouteClass, 'dialect' | 'endpoint'>): { readonly operation: string; readonly provider: string } {
+  const { operation, provider }: Dialect = DIALECTS[dialect];
+  return { operation: operation ?? OPERATION_OF_ENDPOINT.get(endpoint) ?? endpoint, provider };
+}
+
+/**
+ * The class of a request after the `classify` option: `found`, with what is given in its place.
+ * @throws TypeError that says what is wrong, for a kind or dialect that is unknown and values of another type
+ */
+export function reclassified(found: RouteClass, given: Partial<RouteClass> | undefined): RouteClass {
+  if (given === undefined) return found;
+  const wrong = classProblem(given);
+  if (wrong !== undefined) throw new TypeError(wrong);
+  const { kind = found.kind, endpoint = found.endpoint, dialect = found.dialect, route = found.route } = given;
+  return { kind, endpoint, dialect, route };
+}
+
+function classProblem(given: unknown): string | undefined {
+  if (typeof given !== 'object' || given === null || isPromise(given)) return 'the class of a request must be an object, and not a promise of one';
+  const { kind, endpoint, dialect, route } = given as Record<keyof RouteClass, unknown>;
+  if (kind !== undefined && !isKind(kind)) return "kind must be 'inference' or 'system'";
+  if (dialect !== undefined && !isDialect(dialect)) return `dialect must be one of ${Object.keys(DIALECTS).join(', ')}`;
+  if (endpoint !== undefined && typeof endpoint !== 'string') return 'endpoint must be a string';
+  return route !== undefined && typeof route !== 'string' ? 'route must be a string' : undefined;
+}
+
+function isKind(kind: unknown): kind is RouteKind {
+  return kind === 'inference' || kind === 'system';
+}
+
+function isDialect(dialect: unknown): dialect is DialectName {
+  return typeof dialect === 'string' && Object.hasOwn(DIALECTS, dialect);
+}
+
 const ENTRY_KEYS: ReadonlySet<string> = new Set(['method', 'path', 'kind', 'endpoint', 'dialect']);
 
 function checkEntry(entry: unknown, path: string): void {
@@ -154,7 +223,7 @@ function checkEntry(entry: unknown, path: string): void {
   if (unknown !== undefined) throw invalidOption(`${path}.${unknown}`, `one of ${[...ENTRY_KEYS].join(', ')}`, unknown);
   if (typeof method !== 'string' || method === '') throw invalidOption(`${path}.method`, 'an HTTP method', method);
   if (typeof route !== 'string' || !route.startsWith('/')) throw invalidOption(`${path}.path`, 'a path that begins with /', route);
-  if (kind !== 'inference' && kind !== 'system') throw invalidOption(`${path}.kind`, "'inference' or 'system'", kind);
+  if (!isKind(kind)) throw invalidOption(`${path}.kind`, "'inference' or 'system'", kind);
   if (typeof endpoint !== 'string') throw invalidOption(`${path}.endpoint`, 'a string', endpoint);
-  if (typeof dialect !== 'string' || !Object.hasOwn(DIALECTS, dialect)) throw invalidOption(`${path}.dialect`, `one of ${Object.keys(DIALECTS).join(', ')}`, dialect);
+  if (!isDialect(dialect)) throw invalidOption(`${path}.dialect`, `one of ${Object.keys(DIALECTS).join(', ')}`, dialect);
 }

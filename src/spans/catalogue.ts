@@ -16,6 +16,7 @@ export const SPANS = {
   systemRequest: { name: 'http-request', target: 'system_span', level: 'debug', kind: SpanKind.SERVER },
   routeRequest: { name: 'router.route_request', target: 'request_span', level: 'info', kind: SpanKind.CLIENT },
   clientRequest: { name: 'client_request', target: 'request_span', level: 'info', kind: SpanKind.CLIENT },
+  httpClient: { name: 'HTTP', target: 'request_span', level: 'info', kind: SpanKind.CLIENT },
   handlePayload: { name: 'handle_payload', target: 'request_span', level: 'info', kind: SpanKind.SERVER },
   prefillRouting: { name: 'prefill_routing', target: 'request_span', level: 'info', kind: SpanKind.INTERNAL },
   kvFindBestMatch: { name: 'kv_find_best_match', target: 'request_span', level: 'info', kind: SpanKind.INTERNAL },

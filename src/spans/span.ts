@@ -1,6 +1,6 @@
 import { isSpanContextValid, SpanStatusCode, trace, type Attributes, type Context, type Link, type Span, type SpanContext, type SpanKind } from '@opentelemetry/api';
 import { guarded, TargetFilter, VERSION } from '../internal/index.js';
-import { getTraceScope, newSpanId, newTraceId, RANDOM_TRACE_ID, SAMPLED, setTraceScope, type TraceScope } from '../trace-context/index.js';
+import { getTraceScope, newSpanId, newTraceId, RANDOM_TRACE_ID, remoteSpanContext, SAMPLED, setTraceScope, type TraceScope } from '../trace-context/index.js';
 import { toAttributes, type AttributeSet, type SpanFields } from './attributes.js';
 import type { SpanDefinition } from './catalogue.js';
 
@@ -12,6 +12,8 @@ export interface SpanSettings {
 
 export interface SpanStart {
   readonly settings: SpanSettings;
+  /** Default: the name of the definition. */
+  readonly name?: string | undefined;
   /** Holds the parent span (live or remote) and, for a child inside a request, the request's scope. */
   readonly parent: Context;
   readonly fields: SpanFields;
@@ -36,13 +38,15 @@ export function defaultSpanSettings(): SpanSettings {
  * Starts a span of ours. There is always a context to go on with: without an OpenTelemetry SDK the ids are drawn here; a span
  * that the filter leaves out passes its parent on. Never throws.
  */
-export function startSpan(definition: SpanDefinition, start: SpanStart): TracedSpan {
-  const { settings, parent } = start;
+export function startSpan(definition: SpanDefinition, given: SpanStart): TracedSpan {
+  const { settings, name = definition.name } = given;
+  const parent = given.identity === undefined ? insideRequest(given.parent) : given.parent;
+  const start = { ...given, parent, name };
   const parentContext = validSpanContext(parent);
   if (!settings.filter.enabled(definition.target, definition.level)) return filteredOut(start, parentContext);
   const recorded = guarded('tracer.startSpan', () => ownSpan(definition, start, parentContext), undefined);
   const span = recorded ?? trace.wrapSpanContext(localSpanContext(parentContext));
-  const scope = scopeOf(span.spanContext(), start, parentContext, definition.name);
+  const scope = scopeOf(span.spanContext(), start, parentContext, name);
   return new TracedSpan(setTraceScope(trace.setSpan(parent, span), scope), scope, recorded, settings.attributes);
 }
 
@@ -98,12 +102,18 @@ export class TracedSpan {
     guarded('span.setStatus', () => this.span?.setAttribute('error.type', errorType).setStatus({ code: SpanStatusCode.ERROR, message: description }), undefined);
   }
 
-  /** Ends the span; later calls do nothing. */
-  end(): void {
+  /** Ends the span, at `at` milliseconds of `performance.now()` (default: now); later calls do nothing. */
+  end(at?: number): void {
     if (this.#ended) return;
-    if (this.isOurs) guarded('span.end', () => this.span?.end(), undefined);
+    if (this.isOurs) guarded('span.end', () => this.span?.end(at), undefined);
     this.#ended = true;
   }
+}
+
+/** A request whose own span was left out is known by its scope alone: what is started inside continues that trace. */
+function insideRequest(ctx: Context): Context {
+  const scope = getTraceScope(ctx);
+  return scope === undefined || validSpanContext(ctx) !== undefined ? ctx : trace.setSpanContext(ctx, remoteSpanContext({ ...scope, tracestate: scope.tracestate }));
 }
 
 function validSpanContext(ctx: Context): SpanContext | undefined {
@@ -112,9 +122,9 @@ function validSpanContext(ctx: Context): SpanContext | undefined {
 }
 
 /** The span of the registered SDK. Without one the API hands back the parent's own context, or an invalid one: then there is none. */
-function ownSpan(definition: SpanDefinition, { settings, parent, fields, kind = definition.kind, links }: SpanStart, parentContext: SpanContext | undefined): Span | undefined {
+function ownSpan(definition: SpanDefinition, { name = definition.name, settings, parent, fields, kind = definition.kind, links }: SpanStart, parentContext: SpanContext | undefined): Span | undefined {
   const options = { kind, attributes: toAttributes(settings.attributes, fields), ...(links === undefined ? {} : { links }) };
-  const made = trace.getTracer('dynamo-tracing', VERSION).startSpan(definition.name, options, parent);
+  const made = trace.getTracer('dynamo-tracing', VERSION).startSpan(name, options, parent);
   const own = made.spanContext();
   return own.spanId !== parentContext?.spanId && isSpanContextValid(own) ? made : undefined;
 }

@@ -10,6 +10,8 @@ export interface CarrierReader {
 export interface Carrier extends CarrierReader {
   /** Replaces every value that the carrier holds under this name, whatever its case. */
   set(name: string, value: string): void;
+  /** Removes every value that the carrier holds under this name, whatever its case. */
+  delete(name: string): void;
 }
 
 /** A plain record of headers: Node's `IncomingHttpHeaders`, undici's, or one of your own. */
@@ -25,12 +27,12 @@ export interface NatsHeaders {
   has(key: string): boolean;
 }
 
-/** Fetch `Headers`, as far as it is used here. */
+/** Fetch `Headers`, as far as it is used here; a {@link Carrier} is one too. */
 export interface FetchHeaders {
-  get(name: string): string | null;
+  get(name: string): string | readonly string[] | null | undefined;
   set(name: string, value: string): void;
-  append(name: string, value: string): void;
-  keys(): IterableIterator<string>;
+  delete(name: string): void;
+  keys(): Iterable<string>;
 }
 
 export type CarrierTarget = HeaderRecord | Map<string, string> | FetchHeaders | NatsHeaders;
@@ -55,6 +57,9 @@ function mapCarrier(map: Map<string, string>): Carrier {
       for (const key of otherSpellings(map.keys(), name)) map.delete(key);
       map.set(name, value);
     },
+    delete: (name) => {
+      for (const key of spellings(map.keys(), name)) map.delete(key);
+    },
     keys: () => map.keys(),
   };
 }
@@ -63,6 +68,7 @@ function fetchCarrier(headers: FetchHeaders): Carrier {
   return {
     get: (name) => headers.get(name) ?? undefined,
     set: (name, value) => headers.set(name, value),
+    delete: (name) => headers.delete(name),
     keys: () => headers.keys(),
   };
 }
@@ -77,6 +83,9 @@ function natsCarrier(headers: NatsHeaders): Carrier {
       // NATS names mind case, and Dynamo's are lower case.
       for (const key of otherSpellings(headers.keys(), name)) headers.delete(key);
       headers.set(name, value);
+    },
+    delete: (name) => {
+      for (const key of spellings(headers.keys(), name)) headers.delete(key);
     },
     keys: () => headers.keys(),
   };
@@ -93,6 +102,9 @@ function recordCarrier(record: HeaderRecord): Carrier {
       for (const key of otherSpellings(Object.keys(record), name)) delete record[key];
       Object.defineProperty(record, name, { value, writable: true, enumerable: true, configurable: true });
     },
+    delete: (name) => {
+      for (const key of spellings(Object.keys(record), name)) delete record[key];
+    },
     keys: () => Object.keys(record),
   };
 }
@@ -107,6 +119,10 @@ function sameName(keys: Iterable<string>, lowerCaseName: string): string | undef
   return undefined;
 }
 
+function spellings(keys: Iterable<string>, lowerCaseName: string): string[] {
+  return [...keys].filter((key) => key.toLowerCase() === lowerCaseName);
+}
+
 function otherSpellings(keys: Iterable<string>, lowerCaseName: string): string[] {
-  return [...keys].filter((key) => key !== lowerCaseName && key.toLowerCase() === lowerCaseName);
+  return spellings(keys, lowerCaseName).filter((key) => key !== lowerCaseName);
 }

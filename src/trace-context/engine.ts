@@ -1,12 +1,12 @@
 import type { Context, Span } from '@opentelemetry/api';
 import { carrierOf, type CarrierTarget } from './carrier.js';
 import { activeContext, contextOfSpan, getTraceScope } from './context.js';
-import { headersOf, traceHeaders, type TraceHeaders } from './propagation.js';
+import { headersOf, traceHeaders, writeTraceHeaders, type TraceHeaders } from './propagation.js';
 import { isSpanId, isTraceId } from './traceparent.js';
 
 /**
- * Adds `traceparent` (and `tracestate`) of `span` to a mapping for an engine's `trace_headers` argument (vLLM). Only adds:
- * other entries stay. Without a carrier it gives a new mapping when there is something to inject. With no span, an invalid
+ * Adds `traceparent` (and `tracestate`) of `span` to a mapping for an engine's `trace_headers` argument (vLLM). Entries
+ * of other names stay. Without a carrier it gives a new mapping when there is something to inject. With no span, an invalid
  * one or any failure it gives back `carrier` as it was, null and undefined included. Never throws.
  */
 export function injectTraceContext<C extends CarrierTarget>(span: Span | null | undefined, carrier: C): C;
@@ -16,12 +16,8 @@ export function injectTraceContext(span: Span | null | undefined, carrier?: Carr
   try {
     const current = contextOfSpan(span, getTraceScope(activeContext()));
     if (current === undefined) return carrier;
-    const { traceparent, tracestate } = headersOf(current);
     const target = carrier ?? {};
-    const accessor = carrierOf(target);
-    // In this order a carrier that refuses one of them is not left with a traceparent.
-    if (tracestate !== undefined) accessor.set('tracestate', tracestate);
-    if (traceparent !== undefined) accessor.set('traceparent', traceparent);
+    writeTraceHeaders(carrierOf(target), headersOf({ ...current, requestId: undefined, xRequestId: undefined }));
     return target;
   } catch {
     return carrier;

@@ -1,11 +1,12 @@
+export { bindTrace } from './bind.js';
 export { carrierOf, type Carrier, type CarrierReader, type CarrierTarget, type FetchHeaders, type HeaderRecord, type NatsHeaders } from './carrier.js';
 export { activeContext, bindToContext, contextOfSpan, currentRequest, currentTraceContext, getTraceScope, runInContext, runInRequest, setTraceScope, type DistributedTraceContext, type TraceScope } from './context.js';
 export { AsyncContextManager, offerContextManager } from './context-manager.js';
 export { engineTraceHeaders, injectTraceContext } from './engine.js';
-export { bindTrace, runWithTrace, tracedFetch } from './fetch.js';
 export { newSpanId, newTraceId } from './ids.js';
-export { DynamoPropagator, extractTrace, headersOf, injectTrace, remoteSpanContext, TRACE_HEADERS, traceHeaders, type ExtractedTrace, type TraceHeaderName, type TraceHeaders } from './propagation.js';
+export { DynamoPropagator, extractTrace, headersOf, injectTrace, remoteSpanContext, TRACE_HEADERS, traceHeaders, untrustedPropagator, writeTraceHeaders, type DynamoPropagatorOptions, type ExtractedTrace, type TraceHeaderName, type TraceHeaders } from './propagation.js';
 export { isRequestId, isUsableXRequestId, MAX_X_REQUEST_ID_LENGTH, newRequestId, resolveRequestIds, type RejectedHeader, type RequestIds } from './request-id.js';
+export { isTracingSuppressed, suppressTracing } from './suppress.js';
 export { TextTraceState } from './trace-state.js';
 export { formatTraceparent, isSpanId, isTraceId, parseTraceparent, RANDOM_TRACE_ID, SAMPLED, type Traceparent } from './traceparent.js';
 export { parseTracestate } from './tracestate.js';

@@ -1,12 +1,15 @@
 import { isSpanContextValid, trace, type Context, type SpanContext, type TextMapGetter, type TextMapPropagator, type TextMapSetter } from '@opentelemetry/api';
-import type { Carrier, CarrierReader } from './carrier.js';
+import { booleanOption, readOptions } from '../internal/index.js';
+import { carrierOf, type Carrier, type CarrierReader, type CarrierTarget } from './carrier.js';
 import { activeContext, currentTraceContext, type DistributedTraceContext } from './context.js';
+import { isTracingSuppressed } from './suppress.js';
 import { TextTraceState } from './trace-state.js';
 import { formatTraceparent, parseTraceparent, type Traceparent } from './traceparent.js';
 import { parseTracestate } from './tracestate.js';
 
 /** Header names of a request's trace context, in the order they are written. */
 export const TRACE_HEADERS = ['traceparent', 'tracestate', 'x-request-id', 'request-id'] as const;
+const W3C_HEADERS: readonly string[] = TRACE_HEADERS.slice(0, 2);
 export type TraceHeaderName = (typeof TRACE_HEADERS)[number];
 /** Outbound headers; those without a value are absent. */
 export type TraceHeaders = Partial<Record<TraceHeaderName, string>>;
@@ -59,26 +62,54 @@ export function traceHeaders(ctx: Context = activeContext()): TraceHeaders {
 }
 
 /**
- * Writes {@link traceHeaders} into a carrier, replacing what it held under those names. A tracestate that it held for another
- * trace is blanked, which the W3C allows: an accessor cannot delete.
+ * Writes {@link traceHeaders} into headers of any kind and returns them. What they held of another trace or request under those
+ * names is replaced; a `tracestate` with nothing in its place is removed, an `x-request-id` becomes the canonical id.
  */
-export function injectTrace(carrier: Carrier, ctx: Context = activeContext()): void {
-  const headers = traceHeaders(ctx);
-  if (headers.traceparent !== undefined && carrier.get('tracestate') !== undefined) headers.tracestate ??= '';
-  for (const [name, value] of Object.entries(headers)) carrier.set(name, value);
+export function injectTrace<T extends CarrierTarget>(headers: T, ctx: Context = activeContext()): T {
+  writeTraceHeaders(carrierOf(headers), traceHeaders(ctx));
+  return headers;
+}
+
+/** Writes the headers of one call by the rules of {@link injectTrace}. */
+export function writeTraceHeaders(carrier: Carrier, { traceparent, tracestate, 'x-request-id': xRequestId, 'request-id': requestId }: TraceHeaders): void {
+  // In this order a carrier that refuses one of them is not left with a traceparent alone.
+  if (tracestate !== undefined) carrier.set('tracestate', tracestate);
+  else if (traceparent !== undefined) carrier.delete('tracestate');
+  if (traceparent !== undefined) carrier.set('traceparent', traceparent);
+  const callers = xRequestId ?? (requestId !== undefined && carrier.get('x-request-id') !== undefined ? requestId : undefined);
+  if (callers !== undefined) carrier.set('x-request-id', callers);
+  if (requestId !== undefined) carrier.set('request-id', requestId);
+}
+
+const PROPAGATOR_OPTIONS = { requestIds: booleanOption(false) };
+
+/** Options of {@link DynamoPropagator}. */
+export interface DynamoPropagatorOptions {
+  /** Also write `x-request-id` and `request-id`, so that they travel with calls that an instrumentation traces. Default: false. */
+  readonly requestIds?: boolean;
 }
 
 /**
  * The same strict W3C rules as an OpenTelemetry propagator, for `propagation.setGlobalPropagator`. Carries `traceparent` and
- * `tracestate`; the request ids go only where this package sends them itself.
+ * `tracestate`, and the request ids when asked to. Writes nothing where tracing is suppressed.
+ * @throws ERR_OPTION_INVALID
  */
 export class DynamoPropagator implements TextMapPropagator {
+  readonly #requestIds: boolean;
+
+  constructor(options?: DynamoPropagatorOptions) {
+    this.#requestIds = readOptions('DynamoPropagator', PROPAGATOR_OPTIONS, options).requestIds;
+  }
+
   inject(ctx: Context, carrier: unknown, setter: TextMapSetter): void {
+    if (isTracingSuppressed(ctx)) return;
+    const headers = traceHeaders(ctx);
     const span = trace.getSpanContext(ctx);
-    if (span === undefined || !isSpanContextValid(span)) return;
-    const { traceparent, tracestate } = traceHeaders(ctx);
-    if (traceparent !== undefined) setter.set(carrier, 'traceparent', traceparent);
-    if (tracestate !== undefined) setter.set(carrier, 'tracestate', tracestate);
+    const hasSpan = span !== undefined && isSpanContextValid(span);
+    for (const name of TRACE_HEADERS) {
+      const value = headers[name];
+      if (value !== undefined && (W3C_HEADERS.includes(name) ? hasSpan : this.#requestIds)) setter.set(carrier, name, value);
+    }
   }
 
   extract(ctx: Context, carrier: unknown, getter: TextMapGetter): Context {
@@ -87,6 +118,18 @@ export class DynamoPropagator implements TextMapPropagator {
   }
 
   fields(): string[] {
-    return ['traceparent', 'tracestate'];
+    return [...(this.#requestIds ? TRACE_HEADERS : W3C_HEADERS)];
   }
+}
+
+/**
+ * A propagator for an edge that is open to the internet: extracts nothing, so that no instrumentation continues a stranger's
+ * trace, and injects what `inner` does (default: a {@link DynamoPropagator}).
+ */
+export function untrustedPropagator(inner: TextMapPropagator = new DynamoPropagator()): TextMapPropagator {
+  return {
+    inject: (ctx, carrier, setter) => inner.inject(ctx, carrier, setter),
+    extract: (ctx) => ctx,
+    fields: () => inner.fields(),
+  };
 }

@@ -128,6 +128,18 @@ describe.each(FRAMEWORKS)('how a request ends, on $name', ({ start }) => {
     expect(await completed()).toMatchObject({ status: 'error', error_type: 'internal' });
   });
 
+  test.each([
+    [{ code: 400 }, 'error', 'validation'], [{ code: 404 }, 'error', 'not_found'], [{ code: 499 }, 'cancelled', 'cancelled'], [{ code: 503 }, 'error', 'unavailable'],
+    [{ code: 504 }, 'error', 'response_timeout'], [{ code: 529 }, 'error', 'overload'], [{ type: 'Bad Request' }, 'error', 'validation'],
+  ])('an error inside a stream that says %j ends as %s of type %s', async (error, status, type) => {
+    const port = await serve({ raw: { [CHAT]: (_req, res) => {
+      beginStream(res);
+      res.end(sse(delta('a'), { error: { message: 'no', ...error } }, '[DONE]').join(''));
+    } } });
+    await post(port, CHAT, chat({ stream: true }));
+    expect(await completed()).toMatchObject({ status, error_type: type });
+  });
+
   test('a client that leaves before the head cancels the request and aborts its signal', async () => {
     const { handler, reached } = gate();
     let signal!: AbortSignal;

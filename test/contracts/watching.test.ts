@@ -53,6 +53,15 @@ describe.each(FRAMEWORKS)('what a response shows, on $name', ({ start }) => {
     expect(await tap.next('request completed')).toMatchObject(SEEN);
   });
 
+  test('tokens that all go out at once have no time between them: avg_itl_ms is 0', async () => {
+    const port = await serve({ raw: { [CHAT]: (_req, res) => {
+      res.setHeader('content-type', 'text/event-stream');
+      res.end(STREAM);
+    } } });
+    await post(port, CHAT, chat({ stream: true }));
+    expect(await tap.next('request completed')).toMatchObject({ ...SEEN, avg_itl_ms: 0 });
+  });
+
   test('bytes proxied from a fetch are read on their way', async () => {
     const upstream = await serve({ native: { '/up': (answers) => answers.stream('text/event-stream', Readable.from(cut(STREAM, 9))) } });
     const port = await serve({ raw: { [CHAT]: async (_req, res) => {
@@ -115,7 +124,7 @@ describe.each(FRAMEWORKS)('what a response shows, on $name', ({ start }) => {
     ['/v1/completions', { id: 'cmpl-1', choices: [{ text: 'x', finish_reason: 'stop' }], usage: { prompt_tokens: 3, completion_tokens: 4 } }, { endpoint: 'completions', input_tokens: 3, output_tokens: 4, finish_reason: 'stop', response_id: 'cmpl-1' }],
     ['/v1/embeddings', { data: [{ embedding: [1] }], usage: { prompt_tokens: 5, total_tokens: 5 } }, { endpoint: 'embeddings', input_tokens: 5 }],
     ['/v1/responses', { id: 'resp_1', status: 'completed', output: [], usage: { input_tokens: 6, output_tokens: 7, input_tokens_details: { cached_tokens: 2 } } }, { endpoint: 'responses', input_tokens: 6, output_tokens: 7, cached_tokens: 2, response_id: 'resp_1' }],
-    ['/v1/messages', { id: 'msg_1', content: [], stop_reason: 'end_turn', usage: { input_tokens: 8, output_tokens: 9, cache_read_input_tokens: 1 } }, { endpoint: 'anthropic_messages', input_tokens: 8, output_tokens: 9, cached_tokens: 1, finish_reason: 'end_turn', response_id: 'msg_1' }],
+    ['/v1/messages', { id: 'msg_1', content: [], stop_reason: 'end_turn', usage: { input_tokens: 8, output_tokens: 9, cache_read_input_tokens: 1 } }, { endpoint: 'anthropic_messages', input_tokens: 9, output_tokens: 9, cached_tokens: 1, finish_reason: 'end_turn', response_id: 'msg_1' }],
   ])('%s is read by its own dialect', async (path, body, fields) => {
     const port = await serve({ native: { [path]: (answers) => answers.json(200, body) } });
     expect(JSON.parse((await post(port, path)).body)).toEqual(body);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { DIALECTS } from '../../src/middleware/dialects/index.js';
+import { DIALECTS, type Dialect } from '../../src/middleware/dialects/index.js';
 import { DEFAULT_ROUTES, RouteTable } from '../../src/middleware/routes.js';
 import { table } from './table.js';
 
@@ -14,7 +14,8 @@ describe('docs/routes.md', () => {
     expect(new RouteTable().find(method, path.replaceAll(/\{\w+\}/g, 'x'))).toEqual({ kind, endpoint, dialect, route: path });
   });
 
-  it('shows every dialect with the API whose errors it has', () => {
-    expect(table('routes.md', 'dialect').map((row) => row.slice(0, 2))).toEqual(Object.entries(DIALECTS).map(([name, { api }]) => [name, api]));
+  it('shows every dialect with the API whose errors it has, its operation and its provider', () => {
+    const shown = Object.entries<Dialect>(DIALECTS).map(([name, { api, operation = 'by endpoint', provider }]) => [name, api, operation, provider]);
+    expect(table('routes.md', 'dialect').map((row) => row.slice(0, 4))).toEqual(shown);
   });
 });

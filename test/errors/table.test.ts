@@ -6,7 +6,7 @@ import { ERROR_TABLE } from '../../src/errors/index.js';
 const root = join(__dirname, '..', '..');
 
 function documented(): Record<string, string> {
-  const rows = readFileSync(join(root, 'docs/errors.md'), 'utf8').matchAll(/^\| `(\w+)` \| (.*) \|$/gm);
+  const rows = readFileSync(join(root, 'docs/errors.md'), 'utf8').matchAll(/^\| `(ERR_\w+)` \| (.*) \|$/gm);
   return Object.fromEntries([...rows].map(([, code = '', text = '']) => [code, text]));
 }
 

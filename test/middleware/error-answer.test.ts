@@ -5,7 +5,15 @@ import { classifyThrown } from '../../src/middleware/error-answer.js';
 import type { ErrorType } from '../../src/middleware/error-type.js';
 
 const INTERNAL = { status: 500, type: 'internal', message: 'Internal server error' };
+const BAD_GATEWAY = { status: 502, type: 'internal', message: 'Bad gateway' };
 const with_ = (fields: object, message = 'secret text'): Error => Object.assign(new Error(message), fields);
+
+class ErrorOf extends Error {
+  constructor(message: string, fields: object) {
+    super(message);
+    Object.assign(this, fields);
+  }
+}
 
 describe('errors of this package go by their code', () => {
   test.each<[ErrorCode, number, ErrorType, string]>([
@@ -68,7 +76,8 @@ describe('errors of others', () => {
     ['422 becomes 400', with_({ status: 422 }, 'bad field'), { status: 400, type: 'validation', message: 'bad field' }],
     ['429', with_({ status: 429 }, 'slow down'), { status: 429, type: 'overload', message: 'slow down' }],
     ['501', with_({ status: 501 }), { status: 501, type: 'not_implemented', message: 'Not implemented' }],
-    ['502 becomes 500', with_({ status: 502 }), INTERNAL],
+    ['502', with_({ status: 502 }), BAD_GATEWAY],
+    ['500 and other 5xx', with_({ status: 507 }), INTERNAL],
     ['503', with_({ status: 503 }), { status: 503, type: 'unavailable', message: 'Service temporarily unavailable' }],
     ['504', with_({ statusCode: 504 }), { status: 504, type: 'response_timeout', message: 'Request timed out' }],
     ['529', with_({ status: 529 }), { status: 529, type: 'overload', message: 'Service temporarily overloaded' }],
@@ -79,6 +88,15 @@ describe('errors of others', () => {
     ['fetch, no head in time', new TypeError('fetch failed', { cause: with_({ code: 'UND_ERR_HEADERS_TIMEOUT' }) }), { status: 504, type: 'response_timeout' }],
     ['openai: aborted', new APIUserAbortError(), { status: 499, type: 'cancelled' }],
     ['openai: no connection', new APIConnectionError({ message: 'x' }), { status: 503, type: 'unavailable' }],
+    ['fetch, the other side closed', new TypeError('terminated', { cause: with_({ code: 'UND_ERR_SOCKET' }) }), BAD_GATEWAY],
+    ['axios: no answer in time', with_({ isAxiosError: true, code: 'ECONNABORTED' }), { status: 504, type: 'response_timeout' }],
+    ['axios: aborted', with_({ code: 'ERR_CANCELED', name: 'CanceledError' }), { status: 499, type: 'cancelled' }],
+    ['a status of its own and a cause', new ErrorOf('no such model', { status: 404, cause: with_({ code: 'ECONNREFUSED' }) }), { status: 404, type: 'not_found', message: 'no such model' }],
+    ['no status and a cause of this package', new Error('secret', { cause: new DynamoTracingError('ERR_NO_WORKERS', 'secret') }), { status: 503, type: 'unavailable', message: 'Service temporarily unavailable' }],
+    ['no status and an upstream as the cause', new Error('secret', { cause: APIError.generate(429, { error: { message: 'secret' } }, undefined, new Headers()) }), { status: 429, message: 'Too Many Requests' }],
+    ['the AI SDK after its tries', with_({ lastError: with_({ statusCode: 503, responseBody: 'secret' }) }), { status: 503, type: 'unavailable' }],
+    ['a type of its own beside a code of Fastify', with_({ type: 'mine', code: 'FST_ERR_CTP_BODY_TOO_LARGE', statusCode: 413 }), { status: 413, message: 'Request body exceeds the limit' }],
+    ['a field named validation that is no list of faults', with_({ validation: true }), INTERNAL],
     ['openai: 404', APIError.generate(404, { error: { message: 'no model' } }, undefined, new Headers()), { status: 404, type: 'not_found' }],
   ])('%s', (_title, error, expected) => {
     expect(classifyThrown(error)).toMatchObject(expected);
@@ -90,3 +108,24 @@ describe('errors of others', () => {
     expect(classifyThrown(error)).toEqual(INTERNAL);
   });
 });
+
+test.each(['x'.repeat(1023) + '\u{1F600}', '\u{1F600}'.repeat(10_000)])('a long message is cut between characters', (text) => {
+  const { message } = classifyThrown(with_({ status: 404 }, text));
+  expect(message.length).toBeLessThanOrEqual(1024);
+  expect(message.length).toBeGreaterThan(1020);
+  expect(Buffer.from(message).toString()).toBe(message);
+});
+
+test.each<[string, unknown]>([
+  ['null', null], ['a function', () => 1], ['a symbol', Symbol('x')], ['a bigint', 1n], ['a status below 400', with_({ status: 304 })], ['a status over 999', with_({ status: 1e9 })], ['a status that is no integer', with_({ status: 404.5 })],
+  ['a status as text', with_({ status: '404' })], ['a status that is an object', with_({ status: { valueOf: () => 404 } })], ['a code that is an object', with_({ code: Object.create(null) as object })],
+  ['a proxy that throws', new Proxy({}, { get: () => { throw new Error('x'); }, has: () => { throw new Error('x'); } })], ['a revoked proxy', revoked()],
+])('%s is an internal error', (_title, thrown) => {
+  expect(classifyThrown(thrown)).toEqual(INTERNAL);
+});
+
+function revoked(): unknown {
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+  return proxy;
+}

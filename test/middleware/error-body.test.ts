@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import Anthropic from '@anthropic-ai/sdk';
 import OpenAI from 'openai';
+import { DIALECTS, type DialectName } from '../../src/middleware/dialects/index.js';
 import { errorBody, streamErrorEvent } from '../../src/middleware/error-body.js';
 import { observe } from './observation/observe.js';
 
@@ -22,6 +23,27 @@ test.each([
 ])('%d: OpenAI %s, Anthropic %s', (status, openai, anthropic) => {
   expect(errorBody('openai', status, 'text')).toEqual({ error: { message: 'text', type: openai, param: null, code: status } });
   expect(errorBody('anthropic', status, 'text', ID)).toEqual({ type: 'error', error: { type: anthropic, message: 'text' }, request_id: ID });
+});
+
+describe('the shape is named by an API or a dialect', () => {
+  test.each(Object.entries(DIALECTS))('%s', (name, { api }) => {
+    expect(errorBody(name as DialectName, 404, 'text', ID)).toEqual(errorBody(api, 404, 'text', ID));
+    expect(streamErrorEvent(name as DialectName, 404, 'text', ID)).toBe(streamErrorEvent(api, 404, 'text', ID));
+    expect(api).toBe(name.startsWith('anthropic') ? 'anthropic' : 'openai'); // as the types say
+  });
+
+  test('the types follow the name', () => {
+    expect(errorBody('openai-chat', 404, 'text').error.code).toBe(404);
+    expect(errorBody('anthropic-messages', 404, 'text', ID).request_id).toBe(ID);
+    // @ts-expect-error -- no dialect
+    expect(() => errorBody('open-ai', 404, 'text')).toThrow();
+  });
+
+  test.each([...['open-ai', 'constructor', '__proto__', '', undefined, null, 7, ['openai'], Symbol('x')].map((name) => [name])])('%p is refused', (name) => {
+    const refused = expect.objectContaining({ code: 'ERR_OPTION_INVALID', message: expect.stringContaining("one of 'openai', 'anthropic', 'openai-chat'") });
+    expect(() => errorBody(name as 'openai', 404, 'text')).toThrow(refused);
+    expect(() => streamErrorEvent(name as 'openai', 404, 'text')).toThrow(refused);
+  });
 });
 
 test('without a request id there is no such field', () => {
@@ -61,7 +83,7 @@ describe('the official SDKs understand it', () => {
 });
 
 test('line feeds in a message do not break the event', () => {
-  expect(streamErrorEvent('openai', 500, 'a\n\ndata: b')).toBe('data: {"error":{"message":"a\\n\\ndata: b","type":"internal_server_error","param":null,"code":500}}\n\ndata: [DONE]\n\n');
+  expect(streamErrorEvent('openai', 500, 'a\n\ndata: b')).toBe('\n\ndata: {"error":{"message":"a\\n\\ndata: b","type":"internal_server_error","param":null,"code":500}}\n\ndata: [DONE]\n\n');
 });
 
 test('the observer sees both as errors', () => {

@@ -39,6 +39,12 @@ describe('startSpan with an SDK', () => {
     expect(sdk.ended()[0]?.kind).toBe(SpanKind.INTERNAL);
   });
 
+  it('takes another name, in the SDK, in its scope and no other', () => {
+    const span = start('httpClient', { name: 'POST' });
+    span.end();
+    expect([sdk.ended()[0]?.name, span.scope.spanName]).toEqual(['POST', 'POST']);
+  });
+
   it('is a child of the incoming context and keeps trace id, tracestate and the random flag', () => {
     const span = start('inferenceRequest', { parent: incoming(3) });
     span.end();
@@ -141,6 +147,16 @@ describe('a started span', () => {
     span.end();
     expect(span.recording).toBe(false);
     expect(sdk.ended()).toHaveLength(1);
+  });
+
+  it('ends at a moment that has passed, when it is given', () => {
+    const before = performance.now();
+    const span = start();
+    const moment = performance.now();
+    while (performance.now() <= moment + 1);
+    span.end(moment);
+    const [seconds, nanos] = sdk.ended()[0]!.duration;
+    expect(seconds * 1000 + nanos / 1e6).toBeLessThan(moment - before + 0.01);
   });
 
   it('has an unset status when nothing failed', () => {

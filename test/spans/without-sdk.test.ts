@@ -31,6 +31,13 @@ describe('startSpan without an SDK', () => {
     expect(attempt.scope).toMatchObject({ traceId: request.scope.traceId, parentId: request.scope.spanId, requestId: REQUEST_ID });
   });
 
+  it.each<[string, string]>([['of its own', 'request_span=off'], ['as a system request at info', 'info']])('continues the trace of a request whose span was left out, %s', (_how, directives) => {
+    const request = startSpan(directives === 'info' ? SPANS.systemRequest : SPANS.inferenceRequest, { settings: settings(directives), parent: ROOT_CONTEXT, fields: {}, identity: { requestId: REQUEST_ID } });
+    const attempt = startSpan(SPANS.routeRequest, { settings: settings(), parent: request.context, fields: {} });
+    expect(attempt.scope).toMatchObject({ traceId: request.scope.traceId, parentId: request.scope.spanId, requestId: REQUEST_ID });
+    expect(attempt.scope.spanId).not.toBe(request.scope.spanId);
+  });
+
   it('is current inside its context, after await and in timers too', async () => {
     const span = startSpan(SPANS.inferenceRequest, { settings: settings(), parent: ROOT_CONTEXT, fields: {}, identity: { requestId: REQUEST_ID } });
     await runInContext(span.context, async () => {

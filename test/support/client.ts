@@ -4,6 +4,9 @@ import { once } from 'node:events';
 
 export interface HttpAnswer {
   readonly status: number;
+  readonly statusMessage: string;
+  /** The client's end of the connection. */
+  readonly localPort: number | undefined;
   readonly headers: IncomingHttpHeaders;
   readonly body: string;
 }
@@ -14,9 +17,10 @@ export async function send(port: number, options: RequestOptions & { body?: stri
   const req = request({ host: '127.0.0.1', port, agent: false, ...rest });
   req.end(body);
   const [res] = await once(req, 'response') as [IncomingMessage];
+  const { localPort } = res.socket;
   const chunks: Buffer[] = [];
   for await (const chunk of res) chunks.push(chunk as Buffer);
-  return { status: res.statusCode!, headers: res.headers, body: Buffer.concat(chunks).toString() };
+  return { status: res.statusCode!, statusMessage: res.statusMessage!, localPort, headers: res.headers, body: Buffer.concat(chunks).toString() };
 }
 
 /** A chat request as JSON. */

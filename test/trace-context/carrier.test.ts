@@ -79,6 +79,14 @@ describe.each(Object.entries(kinds))('the carrier of %s', (_kind, { keepsCase, m
     expect(of.get('traceparent')).toBe(TRACE);
   });
 
+  it('deletes every value of a name, in any case, and nothing else', () => {
+    const entries: [string, string][] = [['Tracestate', 'a=1'], ...(keepsCase ? [['TRACESTATE', 'b=2'], ['tracestate', 'c=3']] as [string, string][] : [])];
+    const of = carrier(...entries, ['tracestates', '1']);
+    of.delete('tracestate');
+    of.delete('not-there');
+    expect(held(of)).toEqual({ tracestates: '1' });
+  });
+
   it('lists its names', () => {
     expect([...carrier(['traceparent', TRACE], ['x-request-id', 'a']).keys()].sort()).toEqual(['traceparent', 'x-request-id']);
   });

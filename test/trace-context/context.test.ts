@@ -6,7 +6,7 @@ import { AlwaysOffSampler, BasicTracerProvider } from '@opentelemetry/sdk-trace-
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import type * as traceContext from '../../src/trace-context/index.js';
 import {
-  activeContext, bindToContext, bindTrace, currentTraceContext, getTraceScope, parseTracestate, remoteSpanContext, runInContext, runWithTrace, setTraceScope, traceHeaders, type TraceScope,
+  activeContext, bindToContext, bindTrace, currentTraceContext, getTraceScope, parseTracestate, remoteSpanContext, runInContext, setTraceScope, traceHeaders, type TraceScope,
 } from '../../src/trace-context/index.js';
 
 const scope: TraceScope = {
@@ -118,8 +118,8 @@ describe.each<[string, boolean]>([
     expect(() => bound(2, 1)).toThrow(RangeError);
   });
 
-  it('runWithTrace and bindTrace take a context', () => {
-    expect(runWithTrace(request, seen)).toBe(scope.spanId);
+  it('bindTrace and runInContext take a context', () => {
+    expect(runInContext(request, seen)).toBe(scope.spanId);
     expect(bindTrace(seen, request)()).toBe(scope.spanId);
   });
 

@@ -2,7 +2,7 @@ import { propagation, ROOT_CONTEXT, trace, type Context, type Span } from '@open
 import { BasicTracerProvider } from '@opentelemetry/sdk-trace-base';
 import { afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import {
-  bindTrace, engineTraceHeaders, injectTraceContext, parseTraceparent, remoteSpanContext, runWithTrace, setTraceScope, type CarrierTarget, type TraceScope,
+  bindTrace, engineTraceHeaders, injectTraceContext, parseTraceparent, remoteSpanContext, runInContext, setTraceScope, type CarrierTarget, type TraceScope,
 } from '../../src/trace-context/index.js';
 
 const TRACE_ID = '4bf92f3577b34da6a3ce929d0e0e4736';
@@ -56,6 +56,10 @@ describe('injectTraceContext (vLLM trace_headers): guarantees', () => {
     expect(injectTraceContext(span, { TraceParent: `00-${TRACE_ID}-${SPAN_ID}-01` })).toEqual({ traceparent: `00-${TRACE_ID}-${span.spanContext().spanId}-01` });
   });
 
+  it('a tracestate that the mapping held for another trace does not stay beside its traceparent', () => {
+    expect(Object.keys(injectTraceContext(spanIn(inbound()), { Tracestate: 'theirs=1', accept: '*/*' }))).toEqual(['accept', 'traceparent']);
+  });
+
   it('an unsampled span says so', () => {
     expect(injectTraceContext<Record<string, string>>(spanIn(inbound(0)), {})['traceparent']).toMatch(/-00$/);
   });
@@ -63,14 +67,14 @@ describe('injectTraceContext (vLLM trace_headers): guarantees', () => {
   it.each<[string, CarrierTarget]>([
     ['a frozen mapping', Object.freeze({ a: '1' })],
     ['a mapping that throws on every touch', untouchable()],
-    ['headers whose set throws', { get: () => null, set: fails, append: fails, keys: fails }],
+    ['headers whose set throws', { get: () => null, set: fails, delete: fails, keys: fails }],
   ])('injection failing never fails the request and leaves the carrier as it was: %s', (_what, carrier) => {
     expect(injectTraceContext(spanIn(ROOT_CONTEXT), carrier)).toBe(carrier);
   });
 
   it('a carrier that takes traceparent and fails on tracestate is not left with half of it', () => {
     const held = new Map<string, string>();
-    const carrier = { get: (name: string) => held.get(name) ?? null, set: (name: string, value: string) => (name === 'tracestate' ? fails() : void held.set(name, value)), append: fails, keys: () => held.keys() };
+    const carrier = { get: (name: string) => held.get(name) ?? null, set: (name: string, value: string) => (name === 'tracestate' ? fails() : void held.set(name, value)), delete: fails, keys: () => held.keys() };
     expect(injectTraceContext(spanIn(inbound(1, 'foo=1')), carrier)).toBe(carrier);
     expect([...held.keys()]).toEqual([]);
   });
@@ -82,7 +86,7 @@ describe('injectTraceContext (vLLM trace_headers): guarantees', () => {
   it('uses no ambient state: the span that it is given counts, whatever request is current', () => {
     const other: TraceScope = { traceId: 'b'.repeat(32), spanId: 'b'.repeat(16), traceFlags: 3, tracestate: 'other=1' };
     const span = spanIn(inbound());
-    const injected = runWithTrace(setTraceScope(ROOT_CONTEXT, other), () => injectTraceContext(span, {}));
+    const injected = runInContext(setTraceScope(ROOT_CONTEXT, other), () => injectTraceContext(span, {}));
     expect(injected).toEqual({ traceparent: `00-${TRACE_ID}-${span.spanContext().spanId}-01` });
   });
 });
@@ -173,13 +177,13 @@ describe('engineTraceHeaders (SGLang external_trace_header)', () => {
 
   it.each(['aggregated', 'prefill', 'decode'])('names the current span in the %s path', (leg) => {
     const span = tracer.startSpan(leg, {}, inbound());
-    expect(runWithTrace(trace.setSpan(inbound(), span), () => engineTraceHeaders())).toEqual({ traceparent: `00-${TRACE_ID}-${span.spanContext().spanId}-01` });
+    expect(runInContext(trace.setSpan(inbound(), span), () => engineTraceHeaders())).toEqual({ traceparent: `00-${TRACE_ID}-${span.spanContext().spanId}-01` });
   });
 
   it('a detached prefill task finds the current span when its function is bound', async () => {
     const span = spanIn(inbound());
     const tasks: (() => unknown)[] = [];
-    runWithTrace(trace.setSpan(inbound(), span), () => tasks.push(bindTrace(() => engineTraceHeaders()), () => engineTraceHeaders()));
+    runInContext(trace.setSpan(inbound(), span), () => tasks.push(bindTrace(() => engineTraceHeaders()), () => engineTraceHeaders()));
     await Promise.resolve();
     expect(tasks.map((task) => task())).toEqual([{ traceparent: `00-${TRACE_ID}-${span.spanContext().spanId}-01` }, undefined]);
   });

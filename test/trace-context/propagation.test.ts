@@ -1,9 +1,10 @@
-import { context, defaultTextMapGetter, defaultTextMapSetter, propagation, ROOT_CONTEXT, trace, type Context } from '@opentelemetry/api';
+import { context, defaultTextMapGetter, defaultTextMapSetter, INVALID_SPAN_CONTEXT, propagation, ROOT_CONTEXT, trace, type Context } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
+import { isTracingSuppressed as coreSuppressed, suppressTracing as coreSuppress } from '@opentelemetry/core';
 import { BasicTracerProvider } from '@opentelemetry/sdk-trace-base';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import {
-  carrierOf, DynamoPropagator, extractTrace, headersOf, injectTrace, remoteSpanContext, setTraceScope, TRACE_HEADERS, traceHeaders, type CarrierReader, type CarrierTarget, type TraceScope,
+  carrierOf, DynamoPropagator, extractTrace, headersOf, injectTrace, isTracingSuppressed, remoteSpanContext, setTraceScope, suppressTracing, TRACE_HEADERS, traceHeaders, untrustedPropagator, type CarrierReader, type CarrierTarget, type TraceScope,
 } from '../../src/trace-context/index.js';
 
 const TRACE_ID = '4bf92f3577b34da6a3ce929d0e0e4736';
@@ -93,7 +94,27 @@ describe('injectTrace', () => {
   it('does not leave the tracestate of another trace beside our traceparent', () => {
     const record = { traceparent: `00-${'b'.repeat(32)}-${SPAN_ID}-01`, TraceState: 'theirs=1' };
     injectTrace(carrierOf(record), setTraceScope(ROOT_CONTEXT, { ...scope, tracestate: undefined }));
-    expect(extract(record)).toEqual({ traceId: TRACE_ID, spanId: SPAN_ID, traceFlags: 1, tracestate: undefined });
+    expect(record).toEqual(headersOf({ ...scope, tracestate: undefined }));
+  });
+
+  it('replaces an x-request-id that is not the caller\'s by the canonical id, and adds none where there was none', () => {
+    const own = setTraceScope(ROOT_CONTEXT, { ...scope, xRequestId: undefined });
+    expect(injectTrace({ 'X-Request-Id': 'of a client that is not trusted' }, own)).toEqual({ ...headersOf(scope), 'x-request-id': scope.requestId });
+    expect(injectTrace({}, own)).not.toHaveProperty('x-request-id');
+  });
+
+  it('leaves request ids alone where a span but no request is known', () => {
+    const span = trace.setSpanContext(ROOT_CONTEXT, remoteSpanContext({ traceId: TRACE_ID, spanId: SPAN_ID, traceFlags: 1, tracestate: undefined }));
+    expect(injectTrace({ 'x-request-id': 'mine', 'request-id': 'mine too' }, span)).toEqual({ traceparent: HEADER, 'x-request-id': 'mine', 'request-id': 'mine too' });
+  });
+
+  it('takes a carrier, or headers of any kind, and returns what it was given', () => {
+    const headers = new Headers({ accept: '*/*' });
+    expect(injectTrace(headers, ctx)).toBe(headers);
+    const map = new Map<string, string>();
+    const carrier = carrierOf(map);
+    expect(injectTrace(carrier, ctx)).toBe(carrier);
+    for (const written of [headers, map]) expect(Object.fromEntries(written)).toMatchObject(headersOf(scope));
   });
 
   it('is read back by extractTrace', () => {
@@ -151,6 +172,46 @@ describe('DynamoPropagator, registered globally', () => {
     expect(inject(trace.setSpanContext(ROOT_CONTEXT, { traceId: '0'.repeat(32), spanId: '0'.repeat(16), traceFlags: 0 }))).toEqual({});
   });
 
+  describe('with requestIds', () => {
+    const propagator = new DynamoPropagator({ requestIds: true });
+    const injected = (ctx: Context): Record<string, string> => {
+      const carrier: Record<string, string> = {};
+      propagator.inject(ctx, carrier, defaultTextMapSetter);
+      return carrier;
+    };
+    const inRequest = setTraceScope(ROOT_CONTEXT, scope);
+
+    it('names and writes the ids of the request beside the trace of the span', () => {
+      const span = trace.getTracer('undici').startSpan('POST', {}, inRequest);
+      const { traceId, spanId } = span.spanContext();
+      expect(injected(trace.setSpan(inRequest, span))).toEqual({ traceparent: `00-${traceId}-${spanId}-01`, 'x-request-id': 'mine', 'request-id': scope.requestId });
+      expect(propagator.fields()).toEqual([...TRACE_HEADERS]);
+    });
+
+    it('writes the ids where an instrumentation made no span', () => {
+      expect(injected(trace.setSpanContext(inRequest, INVALID_SPAN_CONTEXT))).toEqual({ 'x-request-id': 'mine', 'request-id': scope.requestId });
+    });
+
+    it('writes nothing where tracing is suppressed: the call has its headers from us already', () => {
+      expect(injected(suppressTracing(trace.setSpan(inRequest, trace.getTracer('app').startSpan('server'))))).toEqual({});
+    });
+
+    it('reads ids no more than without', () => {
+      expect(propagator.extract(ROOT_CONTEXT, { 'request-id': scope.requestId }, defaultTextMapGetter)).toBe(ROOT_CONTEXT);
+    });
+
+    it('refuses an option that it does not have', () => {
+      expect(() => new DynamoPropagator({ requestId: true } as object)).toThrow(expect.objectContaining({ code: 'ERR_OPTION_INVALID', path: 'DynamoPropagator.requestId' }));
+    });
+  });
+
+  it('suppresses by the key of OpenTelemetry\'s own SDK', () => {
+    expect(isTracingSuppressed(suppressTracing(ROOT_CONTEXT))).toBe(true);
+    expect(coreSuppressed(suppressTracing(ROOT_CONTEXT))).toBe(true);
+    expect(isTracingSuppressed(coreSuppress(ROOT_CONTEXT))).toBe(true);
+    expect(isTracingSuppressed(ROOT_CONTEXT)).toBe(false);
+  });
+
   it('writes no request ids', () => {
     const ctx = trace.setSpanContext(setTraceScope(ROOT_CONTEXT, scope), remoteSpanContext({ traceId: TRACE_ID, spanId: SPAN_ID, traceFlags: 1, tracestate: undefined }));
     expect(Object.keys(inject(ctx))).toEqual(['traceparent', 'tracestate']);
@@ -179,6 +240,20 @@ describe('DynamoPropagator, registered globally', () => {
     const carrier = {};
     propagator.inject(ctx, carrier, defaultTextMapSetter);
     expect(carrier).toEqual({ traceparent: HEADER, tracestate: 'foo=1' });
+  });
+});
+
+describe('untrustedPropagator', () => {
+  it('extracts nothing, and injects what the one inside it does', () => {
+    const propagator = untrustedPropagator(new DynamoPropagator({ requestIds: true }));
+    expect(propagator.extract(ROOT_CONTEXT, { traceparent: HEADER, tracestate: 'foo=1' }, defaultTextMapGetter)).toBe(ROOT_CONTEXT);
+    const carrier = {};
+    propagator.inject(trace.setSpanContext(setTraceScope(ROOT_CONTEXT, scope), remoteSpanContext({ ...scope, tracestate: undefined })), carrier, defaultTextMapSetter);
+    expect(Object.keys(carrier)).toEqual(propagator.fields());
+  });
+
+  it('has the package\'s own propagator inside when none is given', () => {
+    expect(untrustedPropagator().fields()).toEqual(['traceparent', 'tracestate']);
   });
 });
 

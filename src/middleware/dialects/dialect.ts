@@ -17,6 +17,8 @@ export interface Shape {
 /** Where token counts are inside `usage`: paths of keys, the first that holds a count is taken. */
 export interface UsagePaths {
   readonly input: readonly (readonly string[])[];
+  /** Counts that `input` leaves out: every one of them is added to it. */
+  readonly inputBeside?: readonly (readonly string[])[];
   readonly output: readonly (readonly string[])[];
   readonly cached: readonly (readonly string[])[];
 }
@@ -41,16 +43,23 @@ export interface TypedStream {
   readonly events: Readonly<Record<string, 'content' | 'read'>>;
   /** Keys that hold the content; an event of type `content` counts unless one of them is an empty string. */
   readonly content: readonly string[];
+  /** How events without a type are read, for an API of which some engines stream chunks. Their values are found by this stream's `shape`. */
+  readonly untyped?: Omit<ChunkStream, 'shape'>;
 }
 
 /** One API as data: where in its bodies and streams the facts of a request are. */
 export interface Dialect {
+  /** Whose shape an error has that is answered in its place. */
   readonly api: Api;
-  /** Name in records and metrics, as Dynamo's. */
-  readonly endpoint: string;
+  /** `gen_ai.operation.name` by OpenTelemetry's conventions. Absent: the endpoint decides (`genAiOf` in routes.ts). */
+  readonly operation?: string;
+  /** `gen_ai.provider.name` by OpenTelemetry's conventions: whose API it is, which does not tell whose model answers. */
+  readonly provider: string;
   /** A unary answer, and the body of an error. */
   readonly body: Shape;
   readonly usage: UsagePaths;
   /** How a stream is read. Absent: the API has none, and an event stream is read for usage and errors only. */
   readonly stream?: ChunkStream | TypedStream;
+  /** An answer of type `text/plain` is content: every piece that goes out counts as a chunk with tokens. */
+  readonly text?: true;
 }

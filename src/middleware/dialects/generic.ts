@@ -2,12 +2,12 @@ import type { Dialect } from './dialect.js';
 import { OPENAI_ERROR, OPENAI_HEAD } from './shapes.js';
 
 /**
- * Routes whose content is not known here (classify, pooling, images, videos, audio, generate, an unknown path under /v1): ids,
+ * Routes whose content is not known here (classify, pooling, moderations, images, videos, speech, generate, an unknown path under /v1): ids,
  * errors and whatever usage they show, in either way of naming the counts.
  */
 export const generic: Dialect = {
   api: 'openai',
-  endpoint: 'unknown',
+  provider: 'openai',
   body: { ...OPENAI_HEAD, ...OPENAI_ERROR },
   usage: {
     input: [['prompt_tokens'], ['input_tokens']],

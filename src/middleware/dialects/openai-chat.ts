@@ -6,7 +6,8 @@ const shape: Shape = { ...OPENAI_HEAD, ...OPENAI_ERROR, choices: [{ index: 'inde
 /** POST /v1/chat/completions. Engines name reasoning differently: `reasoning_content` (Dynamo, SGLang, DeepSeek), `reasoning` (vLLM, OpenRouter). */
 export const openaiChat: Dialect = {
   api: 'openai',
-  endpoint: 'chat_completions',
+  operation: 'chat',
+  provider: 'openai',
   body: shape,
   usage: OPENAI_USAGE,
   stream: {

@@ -6,7 +6,8 @@ const shape: Shape = { ...OPENAI_HEAD, ...OPENAI_ERROR, choices: [{ index: 'inde
 /** POST /v1/completions. */
 export const openaiCompletions: Dialect = {
   api: 'openai',
-  endpoint: 'completions',
+  operation: 'text_completion',
+  provider: 'openai',
   body: shape,
   usage: OPENAI_USAGE,
   stream: { kind: 'chunks', shape, anchor: 'choices', content: ['text'], finish: 'finish_reason' },

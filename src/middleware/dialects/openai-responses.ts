@@ -24,7 +24,8 @@ const events: TypedStream['events'] = {
  */
 export const openaiResponses: Dialect = {
   api: 'openai',
-  endpoint: 'responses',
+  operation: 'chat',
+  provider: 'openai',
   body: { ...response, object: 'object', message: 'message', type: 'errorType', code: 'code', detail: 'detail' },
   usage: { input: [['input_tokens']], output: [['output_tokens']], cached: [['input_tokens_details', 'cached_tokens']] },
   stream: { kind: 'typed', shape: { type: 'type', response, error: 'error', message: 'message', code: 'code' }, events, content: ['delta'] },

@@ -2,6 +2,7 @@ import type { Dialect } from '../dialects/index.js';
 import { BoundedStore } from './bounded-store.js';
 import type { FactCollector } from './facts.js';
 import { pickJson } from './pick-json.js';
+import type { Reader } from './reader.js';
 import { readTail } from './truncated.js';
 
 /** Most bytes of a unary body that are kept. A longer one is read only at its beginning (4 KiB) and its end (15 KiB). */
@@ -10,7 +11,7 @@ const HEAD_LENGTH = 4096;
 const TAIL_LENGTH = 16 * 1024;
 
 /** Reads a unary JSON body when it is complete. A body that comes in one piece, as from `res.json`, is read without a copy. */
-export class BodyReader {
+export class BodyReader implements Reader {
   #single: string | undefined;
   #isBytes = false;
   #store: BoundedStore | undefined;

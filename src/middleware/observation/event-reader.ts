@@ -49,15 +49,10 @@ export class EventReader implements EventSink {
   }
 
   /** Usage stands at an event's end and names at its beginning, whatever lies between. */
-  longEvent({ head, tail }: Truncated): void {
-    const name = /^event: ?(.*)$/m.exec(head)?.[1]?.trim();
-    const start = head.indexOf('data:');
-    const data = start === -1 ? '' : head.slice(start + 5);
-    if (name === 'error') return this.#readError(data, true);
-    const plan = this.#plan;
-    const counts = plan.kind === 'chunks' ? hasContent(plan, data) : plan.events.get(name ?? typeOf(data, true) ?? '') === 'content';
-    if (counts) this.facts.tokens(this.#now);
-    this.#read(data, true);
+  longEvent(name: string | undefined, { head, tail }: Truncated): void {
+    if (name === 'error') return this.#readError(head, true);
+    if (carriesTokens(this.#plan, name ?? typeOf(head, true), head)) this.facts.tokens(this.#now);
+    this.#read(head, true);
     this.facts.add(readTail(tail, true), false);
   }
 
@@ -70,10 +65,13 @@ export class EventReader implements EventSink {
   }
 
   #typed(plan: TypedPlan, type: string | undefined, data: string, isBytes: boolean): void {
+    if (type === undefined && plan.untyped !== undefined) return this.#chunk(plan.untyped, data, isBytes);
     // Without a type it may be an error in the form of OpenAI's chunks, as Dynamo sends it.
     const use = type === undefined ? 'read' : plan.events.get(type);
-    if (use === 'read') this.#read(data, isBytes);
-    else if (use === 'content' && !plan.empty.test(data)) this.facts.tokens(this.#now);
+    if (use === 'read') return this.#read(data, isBytes);
+    if (use !== 'content') return;
+    if (!plan.empty.test(data)) this.facts.tokens(this.#now);
+    if (hasValue(data, USAGE)) this.#keepUsage(data, isBytes);
   }
 
   /** Some engines send usage with every chunk, and only the last one counts: it is read when something else is, or at the end. */
@@ -98,6 +96,13 @@ export class EventReader implements EventSink {
     const message = data.slice(0, MAX_PLAIN_ERROR);
     this.facts.fail(message === '' ? {} : { message: isBytes ? utf8OfBytes(message) : message });
   }
+}
+
+/** Whether an event carries tokens, by its beginning. */
+function carriesTokens(plan: Plan, type: string | undefined, head: string): boolean {
+  const chunks = plan.kind === 'chunks' ? plan : plan.untyped;
+  if (plan.kind === 'typed' && type !== undefined) return plan.events.get(type) === 'content';
+  return chunks !== undefined && hasContent(chunks, head);
 }
 
 /** Whether a chunk has, from `from` on, a value that is a token for the client. */

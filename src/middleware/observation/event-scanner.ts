@@ -4,8 +4,8 @@ import { BoundedStore, type Truncated } from './bounded-store.js';
 export interface EventSink {
   /** `name` is the `event` field; `data` the `data` lines, joined by line feeds. */
   event(name: string | undefined, data: string, isBytes: boolean): void;
-  /** An event that came in pieces and is longer than the carry-over: its raw beginning and end, one character for each byte. */
-  longEvent(event: Truncated): void;
+  /** An event that came in pieces and is longer than the carry-over: beginning and end of its data, one character for each byte. */
+  longEvent(name: string | undefined, data: Truncated): void;
 }
 
 /** Most bytes that wait for the rest of their event. */
@@ -131,18 +131,24 @@ export class EventScanner {
 
   #completeCarried(): void {
     const text = this.#carry.take();
-    if (text === undefined) this.sink.longEvent(this.#carry.takeTruncated());
+    if (text === undefined) this.#emitLong(this.#carry.takeTruncated());
     else this.#emitFields(text, true);
     this.#started = true;
+  }
+
+  #emitLong({ head, tail }: Truncated): void {
+    const name = /^event: ?(.*)$/m.exec(head)?.[1]?.trim();
+    const start = head.indexOf('data:');
+    this.sink.longEvent(name, { head: start === -1 ? '' : head.slice(start + 5), tail });
   }
 
   /** Reads the fields of an event that was put together, of the first one (it may begin with a mark), or with many data lines. */
   #emitFields(event: string, isBytes: boolean): void {
     let name: string | undefined;
     let data: string | undefined;
+    let lf = event.indexOf('\n');
     let cr = event.indexOf('\r');
     for (let start = this.#started ? 0 : byteOrderMark(event); start < event.length;) {
-      const lf = event.indexOf('\n', start);
       const end = Math.min(lf === -1 ? event.length : lf, cr === -1 ? event.length : cr);
       if (event.startsWith('data:', start)) {
         const value = fieldValue(event, start + 5, end);
@@ -151,6 +157,7 @@ export class EventScanner {
         name = fieldValue(event, start + 6, end);
       }
       start = end + 1;
+      if (lf !== -1 && lf < start) lf = event.indexOf('\n', start);
       if (cr !== -1 && cr < start) cr = event.indexOf('\r', start);
     }
     this.#started = true;

@@ -42,6 +42,7 @@ const FINAL_STATUS: ReadonlySet<unknown> = new Set(['completed', 'incomplete', '
 /** Gathers the facts of one response as they are found. */
 export class FactCollector {
   #inputTokens: number | undefined;
+  readonly #inputBeside: number[] = [];
   #outputTokens: number | undefined;
   #cachedTokens: number | undefined;
   #finishReason: string | undefined;
@@ -101,7 +102,7 @@ export class FactCollector {
   facts(): ResponseFacts {
     const estimated = this.#outputTokens === undefined && this.#tokenChunks > 0;
     return {
-      inputTokens: this.#inputTokens,
+      inputTokens: this.#inputTokens === undefined ? undefined : this.#inputBeside.reduce((sum, one) => sum + one, this.#inputTokens),
       outputTokens: estimated ? this.#tokenChunks : this.#outputTokens,
       outputTokensEstimated: estimated,
       cachedTokens: this.#cachedTokens,
@@ -120,8 +121,10 @@ export class FactCollector {
 
   #addUsage(usage: unknown, promptOnly: boolean): void {
     if (typeof usage !== 'object' || usage === null) return;
-    const { input, output, cached } = this.dialect.usage;
+    const { input, inputBeside, output, cached } = this.dialect.usage;
     this.#inputTokens = count(usage, input) ?? this.#inputTokens;
+    // Kept apart: an event may repeat one of them and not the others.
+    inputBeside?.forEach((path, index) => (this.#inputBeside[index] = count(usage, [path]) ?? this.#inputBeside[index] ?? 0));
     this.#cachedTokens = count(usage, cached) ?? this.#cachedTokens;
     if (!promptOnly) this.#outputTokens = count(usage, output) ?? this.#outputTokens;
   }

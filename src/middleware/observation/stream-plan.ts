@@ -15,6 +15,8 @@ export interface TypedPlan {
   readonly shape: Shape;
   readonly events: ReadonlyMap<string, 'content' | 'read'>;
   readonly empty: RegExp;
+  /** For events without a type. */
+  readonly untyped: ChunkPlan | undefined;
 }
 
 export type Plan = ChunkPlan | TypedPlan;
@@ -38,8 +40,9 @@ function chunkPlan({ shape, anchor, content, finish }: ChunkStream): ChunkPlan {
   return { kind: 'chunks', shape, anchor: keyEnd(anchor), content: new RegExp(filled, 'g'), finish: keyEnd(finish) };
 }
 
-function typedPlan({ shape, events, content }: TypedStream): TypedPlan {
-  return { kind: 'typed', shape, events: new Map(Object.entries(events)), empty: new RegExp(`"(?:${content.join('|')})"\\s*:\\s*""`) };
+function typedPlan({ shape, events, content, untyped }: TypedStream): TypedPlan {
+  const empty = new RegExp(`"(?:${content.join('|')})"\\s*:\\s*""`);
+  return { kind: 'typed', shape, events: new Map(Object.entries(events)), empty, untyped: untyped && chunkPlan({ ...untyped, shape }) };
 }
 
 /** What is searched for a key. Without its opening mark: a search that begins at so common a character takes five times as long. */

@@ -2,6 +2,8 @@ import { valueAt, type Found } from './pick-json.js';
 
 const FINISH = /"(?:finish_reason|stop_reason)"\s*:\s*"([^"\\]{1,64})"/g;
 const USAGE = '"usage"';
+/** Every try may read to the end of the text. */
+const MAX_TRIES = 8;
 
 /**
  * What can be told from the end of a body or event that was too long to keep: every API writes usage last, and the finish
@@ -10,10 +12,12 @@ const USAGE = '"usage"';
 export function readTail(tail: string, isBytes: boolean): Found {
   const found: Found = {};
   for (const match of tail.matchAll(FINISH)) found.finish = match[1];
-  for (let at = tail.lastIndexOf(USAGE); at !== -1 && found.usage === undefined; at = at === 0 ? -1 : tail.lastIndexOf(USAGE, at - 1)) {
+  let at = tail.lastIndexOf(USAGE);
+  for (let tries = 0; at !== -1 && found.usage === undefined && tries < MAX_TRIES; tries += 1) {
     const colon = /\s*:\s*(?=\{)/y;
     colon.lastIndex = at + USAGE.length;
     if (colon.test(tail)) found.usage = valueAt(tail, colon.lastIndex, isBytes);
+    at = at === 0 ? -1 : tail.lastIndexOf(USAGE, at - 1);
   }
   return found;
 }

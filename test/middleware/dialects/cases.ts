@@ -107,6 +107,7 @@ export const OTHER_OPENAI_CASES: readonly Case[] = [
     { inputTokens: 5, outputTokens: undefined, model: 'e', firstTokenAt: undefined, error: undefined }),
   unary('embeddings in base64', 'openai-embeddings', { id: 'embd-1', data: [{ embedding: 'AAAA/+==' }], usage: { prompt_tokens: 5, completion_tokens: 0 } }, { inputTokens: 5, outputTokens: 0, responseId: 'embd-1' }),
   unary('another route: images', 'generic', { created: 1, data: [{ b64_json: 'AAAA' }], usage: { input_tokens: 3, output_tokens: 4, total_tokens: 7, input_tokens_details: { cached_tokens: 1 } } }, { inputTokens: 3, outputTokens: 4, cachedTokens: 1 }),
+  unary('another route: moderations', 'generic', { id: 'modr-1', model: 'm', results: [{ flagged: false, categories: {} }] }, { responseId: 'modr-1', model: 'm', inputTokens: undefined, contentSeen: true }),
   unary('another route: pooling', 'generic', { id: 'pool-1', data: [{ data: [[0.1, 0.2], [0.3]] }], usage: { prompt_tokens: 3 } }, { inputTokens: 3, responseId: 'pool-1' }),
   stream('another route: a stream shows usage and errors', 'generic', chunks({ type: 'speech.audio.done', usage: { input_tokens: 3, output_tokens: 4 } }, { error: { message: 'x' } }), { inputTokens: 3, outputTokens: 4, tokenChunks: 0, error: { message: 'x', type: undefined, code: undefined } }),
 ];
@@ -131,27 +132,101 @@ export const RESPONSES_CASES: readonly Case[] = [
   unary('unary, failed with status 200', 'openai-responses', response({ status: 'failed', error: { code: 'server_error', message: 'no' } }), { error: { code: 'server_error', message: 'no', type: undefined } }),
 ];
 
-const block = (delta: Json): Json => ({ type: 'content_block_delta', index: 0, delta });
+const block = (delta: Json, rest: Json = {}): Json => ({ type: 'content_block_delta', index: 0, delta, ...rest });
+/** What Anthropic shows of COUNTED: `input_tokens` without what was read from the cache and written to it. */
+const ANTHROPIC_USAGE = { input_tokens: 5, cache_creation_input_tokens: 2, cache_read_input_tokens: 4 };
 
 export const ANTHROPIC_CASES: readonly Case[] = [
   stream('input from message_start, output from message_delta, every kind of delta counts', 'anthropic-messages', typed(
-    { type: 'message_start', message: { id: 'msg_1', type: 'message', role: 'assistant', model: 'claude', content: [], stop_reason: null, usage: { input_tokens: 11, cache_creation_input_tokens: 0, cache_read_input_tokens: 4, output_tokens: 1 } } },
+    { type: 'message_start', message: { id: 'msg_1', type: 'message', role: 'assistant', model: 'claude', content: [], stop_reason: null, usage: { ...ANTHROPIC_USAGE, output_tokens: 1 } } },
     { type: 'content_block_start', index: 0, content_block: { type: 'thinking', thinking: '', signature: '' } }, { type: 'ping' },
     block({ type: 'thinking_delta', thinking: 'hm' }), block({ type: 'signature_delta', signature: 'abc' }), block({ type: 'text_delta', text: 'Hé' }), block({ type: 'text_delta', text: '' }),
     block({ type: 'input_json_delta', partial_json: '' }), block({ type: 'input_json_delta', partial_json: '{"stop_reason":"x"}' }), { type: 'content_block_stop', index: 0 },
     { type: 'message_delta', delta: { stop_reason: 'tool_use', stop_sequence: null }, usage: { output_tokens: 7 } }, { type: 'message_stop' },
   ), { ...COUNTED, responseId: 'msg_1', model: 'claude', finishReason: 'tool_use', tokenChunks: 4, error: undefined }),
   stream('message_delta repeats the input: the last count wins', 'anthropic-messages', typed(
-    { type: 'message_start', message: { id: 'msg_1', usage: { input_tokens: 1, output_tokens: 0 } } }, { type: 'message_delta', delta: { stop_reason: 'end_turn' }, usage: { input_tokens: 11, cache_read_input_tokens: 4, output_tokens: 7 } },
+    { type: 'message_start', message: { id: 'msg_1', usage: { input_tokens: 1, output_tokens: 0 } } }, { type: 'message_delta', delta: { stop_reason: 'end_turn' }, usage: { ...ANTHROPIC_USAGE, output_tokens: 7 } },
   ), { ...COUNTED, finishReason: 'end_turn' }),
+  stream('message_delta repeats only a part of the input: the rest stays as message_start told it', 'anthropic-messages', typed(
+    { type: 'message_start', message: { id: 'msg_1', usage: { ...ANTHROPIC_USAGE, input_tokens: 1, output_tokens: 0 } } }, { type: 'message_delta', delta: { stop_reason: 'end_turn' }, usage: { input_tokens: 5, output_tokens: 7 } },
+  ), COUNTED),
+  stream('Dynamo: usage in every delta counts for a stream that is cut off, the last one wins', 'anthropic-messages', typed(
+    { type: 'message_start', message: { id: 'msg_1', usage: { input_tokens: 1, output_tokens: 0 } } },
+    block({ type: 'text_delta', text: 'a "usage":{"output_tokens":99}' }, { usage: { ...ANTHROPIC_USAGE, output_tokens: 3 } }), block({ type: 'text_delta', text: 'b' }, { usage: { ...ANTHROPIC_USAGE, output_tokens: 7 } }),
+    block({ type: 'text_delta', text: 'c' }, { usage: null }),
+  ), { ...COUNTED, tokenChunks: 3 }),
   stream('cut off before message_delta: output is estimated, not the 1 of message_start', 'anthropic-messages', typed(
     { type: 'message_start', message: { id: 'msg_1', usage: { input_tokens: 11, output_tokens: 1 } } }, block({ type: 'text_delta', text: 'a' }), block({ type: 'text_delta', text: 'b' }),
   ), { inputTokens: 11, outputTokens: 2, outputTokensEstimated: true }),
   stream('the error event', 'anthropic-messages', typed({ type: 'error', error: { type: 'overloaded_error', message: 'Overloaded' } }), { error: { type: 'overloaded_error', message: 'Overloaded', code: undefined } }),
-  unary('unary', 'anthropic-messages', { id: 'msg_1', type: 'message', role: 'assistant', model: 'claude', content: [{ type: 'tool_use', id: 'toolu_1', input: { usage: { input_tokens: 99 }, stop_reason: 'x' } }], stop_reason: 'end_turn', usage: { input_tokens: 11, output_tokens: 7, cache_read_input_tokens: 4 } },
+  unary('unary', 'anthropic-messages', { id: 'msg_1', type: 'message', role: 'assistant', model: 'claude', content: [{ type: 'tool_use', id: 'toolu_1', input: { usage: { input_tokens: 99 }, stop_reason: 'x' } }], stop_reason: 'end_turn', usage: { ...ANTHROPIC_USAGE, output_tokens: 7 } },
     { ...COUNTED, responseId: 'msg_1', model: 'claude', finishReason: 'end_turn', error: undefined }),
   unary('error body', 'anthropic-messages', { type: 'error', error: { type: 'not_found_error', message: 'model: x' }, request_id: 'r' }, { error: { type: 'not_found_error', message: 'model: x', code: undefined } }, 404),
   unary('count_tokens is no usage', 'anthropic-count-tokens', { input_tokens: 2095 }, { inputTokens: undefined, outputTokens: undefined, error: undefined, contentSeen: true }),
 ];
 
-export const ALL_CASES: readonly Case[] = [...CHAT_CASES, ...OTHER_OPENAI_CASES, ...RESPONSES_CASES, ...ANTHROPIC_CASES];
+const AUDIO_USAGE = { type: 'tokens', input_tokens: 14, input_token_details: { text_tokens: 0, audio_tokens: 14 }, output_tokens: 3, total_tokens: 17 };
+const transcript = (delta: Json, choice: Json = {}, rest: Json = {}): Json => ({ id: 'trsc-1', object: 'transcription.chunk', created: 1, model: 'w', choices: [{ delta, finish_reason: null, stop_reason: null, ...choice }], ...rest });
+
+export const AUDIO_CASES: readonly Case[] = [
+  stream('OpenAI: deltas count, usage stands in the last event behind the whole text', 'openai-transcriptions', typed(
+    { type: 'transcript.text.delta', delta: 'I', logprobs: [] }, { type: 'transcript.text.delta', delta: '' }, { type: 'transcript.text.segment', id: 's1', text: 'I see', start: 0, end: 1 },
+    { type: 'transcript.text.delta', delta: ' see' }, { type: 'transcript.text.done', text: 'I see "usage":{}', usage: AUDIO_USAGE },
+  ), { inputTokens: 14, outputTokens: 3, outputTokensEstimated: false, tokenChunks: 2, error: undefined }),
+  stream('vLLM: chunks as those of chat completions', 'openai-transcriptions', chunks(
+    transcript({ content: ' I' }), transcript({ content: ' see', reasoning_content: null }), transcript({ content: '' }, { finish_reason: 'stop' }), transcript({}, {}, { choices: [], usage: { prompt_tokens: 14, completion_tokens: 3, total_tokens: 17 } }),
+  ), { inputTokens: 14, outputTokens: 3, tokenChunks: 2, finishReason: 'stop', responseId: 'trsc-1', model: 'w' }),
+  stream('cut off: the deltas are counted', 'openai-transcriptions', typed({ type: 'transcript.text.delta', delta: 'I' }, { type: 'transcript.text.delta', delta: ' see' }), { outputTokens: 2, outputTokensEstimated: true, inputTokens: undefined }),
+  stream('an error', 'openai-transcriptions', chunks({ error: { message: 'no', type: 'server_error', code: 500 } }), { error: { message: 'no', type: 'server_error', code: 500 } }),
+  unary('unary', 'openai-transcriptions', { text: 'I see', usage: AUDIO_USAGE }, { inputTokens: 14, outputTokens: 3, cachedTokens: undefined, contentSeen: true, firstTokenAt: undefined }),
+  unary('usage by seconds of audio counts no tokens', 'openai-transcriptions', { text: 'I see', usage: { type: 'duration', seconds: 9 } }, { inputTokens: undefined, outputTokens: undefined, outputTokensEstimated: false }),
+  unary('error body', 'openai-transcriptions', { error: { message: 'no file', type: 'invalid_request_error', param: 'file', code: null } }, { error: { message: 'no file', type: 'invalid_request_error', code: undefined } }, 400),
+];
+
+export const RERANK_CASES: readonly Case[] = [
+  unary('vLLM', 'rerank', { id: 'rerank-1', model: 'r', usage: { prompt_tokens: 56, total_tokens: 56 }, results: [{ index: 0, document: { text: 'usage' }, relevance_score: 0.9 }] }, { inputTokens: 56, outputTokens: undefined, responseId: 'rerank-1', model: 'r', contentSeen: true }),
+  unary('Jina and older vLLM: the total alone', 'rerank', { model: 'r', usage: { total_tokens: 56 }, results: [] }, { inputTokens: 56, outputTokens: undefined }),
+  unary('Cohere: tokens in meta', 'rerank', { results: [{ index: 1, relevance_score: 0.5 }], id: 'r-1', meta: { api_version: { version: '2' }, billed_units: { search_units: 1 }, tokens: { input_tokens: 56, output_tokens: 0 } } }, { inputTokens: 56, outputTokens: undefined, responseId: 'r-1' }),
+  unary('Cohere: no tokens', 'rerank', { results: [], id: 'r-1', meta: { billed_units: { search_units: 1 } } }, { inputTokens: undefined, responseId: 'r-1', error: undefined }),
+  unary('error body', 'rerank', { message: 'invalid api token' }, { error: { message: 'invalid api token', type: undefined, code: undefined } }, 401),
+];
+
+/** As `createUIMessageStreamResponse` of ai 5.0.277 and 6.0.326 wrote them. */
+export const AI_SDK_CASES: readonly Case[] = [
+  stream('UI messages: text, reasoning and tool input count, usage and model come from the metadata', 'ai-sdk', chunks(
+    { type: 'start', messageId: 'msg-1', messageMetadata: { createdAt: 1, model: 'served-model' } }, { type: 'start-step' }, { type: 'reasoning-start', id: 'r' }, { type: 'reasoning-delta', id: 'r', delta: 'hm' }, { type: 'reasoning-end', id: 'r' },
+    { type: 'tool-input-start', toolCallId: 'c', toolName: 'f' }, { type: 'tool-input-delta', toolCallId: 'c', inputTextDelta: '{"a":' }, { type: 'tool-input-delta', toolCallId: 'c', inputTextDelta: '1}' },
+    { type: 'tool-input-available', toolCallId: 'c', toolName: 'f', input: { a: 1 } }, { type: 'tool-output-available', toolCallId: 'c', output: { usage: { inputTokens: 99 }, finishReason: 'no' } }, { type: 'finish-step' }, { type: 'start-step' },
+    { type: 'text-start', id: 't' }, { type: 'text-delta', id: 't', delta: '' }, { type: 'text-delta', id: 't', delta: 'Hi "delta":""' }, { type: 'text-end', id: 't' }, { type: 'data-note', data: { delta: 'x' } }, { type: 'finish-step' },
+    { type: 'finish', finishReason: 'stop', messageMetadata: { totalUsage: { inputTokens: 11, inputTokenDetails: { noCacheTokens: 7, cacheReadTokens: 4, cacheWriteTokens: 0 }, outputTokens: 7, outputTokenDetails: { textTokens: 5, reasoningTokens: 2 }, totalTokens: 18, cachedInputTokens: 4 } } },
+  ), { ...COUNTED, responseId: 'msg-1', model: 'served-model', finishReason: 'stop', tokenChunks: 4, error: undefined }),
+  stream('UI messages of version 5: usage in message-metadata', 'ai-sdk', chunks(
+    { type: 'start' }, { type: 'text-delta', id: 't', delta: 'a' }, { type: 'message-metadata', messageMetadata: { usage: { inputTokens: 11, outputTokens: 7, cachedInputTokens: 4 } } }, { type: 'finish' },
+  ), { ...COUNTED, tokenChunks: 1, finishReason: undefined }),
+  stream('UI messages without metadata: deltas are counted', 'ai-sdk', chunks({ type: 'text-delta', id: 't', delta: 'a' }, { type: 'text-delta', id: 't', delta: 'b' }, { type: 'finish' }), { outputTokens: 2, outputTokensEstimated: true }),
+  stream('an error in UI messages', 'ai-sdk', chunks({ type: 'start' }, { type: 'error', errorText: 'An error occurred.' }), { error: { message: 'An error occurred.', type: undefined, code: undefined } }),
+  unary('generateText as JSON', 'ai-sdk', { text: 'Hi', finishReason: 'length', usage: { inputTokens: 1, outputTokens: 2 }, totalUsage: { inputTokens: 11, outputTokens: 7, cachedInputTokens: 4 } }, { ...COUNTED, finishReason: 'length' }),
+];
+
+/** Lines as `toReadableStream()` of the official clients writes them. */
+const lines = (title: string, dialect: DialectName, contentType: string, events: readonly Json[], facts: Case['facts']): Case => ({ title, dialect, contentType, body: events.map((event) => `${JSON.stringify(event)}\n`).join(''), facts });
+const CHAT_LINES = [chat({ content: 'é' }), chat({ content: '\n{' }), chat({}, {}, { finish_reason: 'stop' }), last];
+const CHAT_SEEN = { ...IDENTIFIED, ...COUNTED, finishReason: 'stop', tokenChunks: 2 };
+
+export const LINE_CASES: readonly Case[] = [
+  lines('with a type of their own', 'openai-chat', 'application/x-ndjson', CHAT_LINES, CHAT_SEEN),
+  lines('as text', 'openai-chat', 'text/plain; charset=utf-8', CHAT_LINES, CHAT_SEEN),
+  lines('as bytes', 'openai-chat', 'application/octet-stream', CHAT_LINES, CHAT_SEEN),
+  { ...lines('with CRLF and blank lines', 'openai-chat', 'text/plain', [], CHAT_SEEN), body: CHAT_LINES.map((event) => `${JSON.stringify(event)}\r\n\r\n`).join('') },
+  { ...lines('the last line lacks its end', 'openai-chat', 'text/plain', [], CHAT_SEEN), body: CHAT_LINES.map((event) => JSON.stringify(event)).join('\n') },
+  lines('completions', 'openai-completions', 'text/plain', [text('a'), text('b'), text('', {}, { finish_reason: 'length' }), { id: 'cmpl-1', choices: [], usage: USAGE }], { ...COUNTED, responseId: 'cmpl-1', finishReason: 'length', tokenChunks: 2 }),
+  lines('messages', 'anthropic-messages', 'text/plain', [{ type: 'message_start', message: { id: 'msg_1', usage: { ...ANTHROPIC_USAGE, output_tokens: 1 } } }, block({ type: 'text_delta', text: 'a' }), { type: 'message_delta', delta: { stop_reason: 'end_turn' }, usage: { output_tokens: 7 } }],
+    { ...COUNTED, responseId: 'msg_1', finishReason: 'end_turn', tokenChunks: 1 }),
+  lines('an error', 'openai-chat', 'text/plain', [chat({ content: 'a' }), { error: { message: 'no', code: 503 } }], { tokenChunks: 1, error: { message: 'no', code: 503, type: undefined } }),
+  { ...lines('one JSON text in one line is an answer, not a stream', 'openai-completions', 'text/plain', [], { ...COUNTED, tokenChunks: 0, contentSeen: true, finishReason: 'stop' }), body: `${JSON.stringify(text('abc', { usage: USAGE }, { finish_reason: 'stop' }))}\n\n` },
+  { ...lines('one JSON text over many lines is an answer', 'openai-chat', 'text/plain', [], { ...COUNTED, tokenChunks: 0, contentSeen: true, responseId: 'chatcmpl-1' }), body: JSON.stringify({ ...last, choices: [{ index: 0, message: { content: '{' } }] }, null, 2) },
+  { ...lines('one JSON text of which a line begins with an object is an answer', 'openai-embeddings', 'text/plain', [], { inputTokens: 5, tokenChunks: 0, contentSeen: true }), body: '{"data":[\n{"index":0},\n{"index":1}\n],"usage":{"prompt_tokens":5}}\n' },
+  { ...lines('the error of a failed request', 'openai-chat', 'application/x-ndjson', [{ message: 'no', type: 't', code: 400 }], { error: { message: 'no', type: 't', code: 400 }, contentSeen: false }), status: 400 },
+];
+
+export const ALL_CASES: readonly Case[] = [...CHAT_CASES, ...OTHER_OPENAI_CASES, ...RESPONSES_CASES, ...ANTHROPIC_CASES, ...AUDIO_CASES, ...RERANK_CASES, ...AI_SDK_CASES, ...LINE_CASES];

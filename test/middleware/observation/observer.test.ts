@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { gzipSync } from 'node:zlib';
+import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { DIALECTS, type DialectName } from '../../../src/middleware/dialects/index.js';
 import { ResponseObserver } from '../../../src/middleware/observation/index.js';
 import { chat, chunks, typed } from '../dialects/cases.js';
@@ -63,6 +63,118 @@ describe('what is read', () => {
   test('whether it is a stream', () => {
     expect(observer().streaming).toBe(true);
     expect(observer('openai-chat', 'application/json').streaming).toBe(false);
+  });
+});
+
+describe('a head that does not tell, or tells of a compression that comes after us', () => {
+  const answer = JSON.stringify({ id: 'x', usage: USAGE });
+  const lines = [chat({ content: 'a' }), chat({}, { usage: USAGE }, { finish_reason: 'stop' })].map((event) => `${JSON.stringify(event)}\n`).join('');
+  const bytewise = (body: string): Buffer[] => [...Buffer.from(body)].map((byte) => Buffer.from([byte]));
+
+  test.each([
+    ['a stream', 'text/event-stream', `\ufeff${STREAM}`, { tokenChunks: 2 }],
+    ['a stream that begins with a comment', 'text/event-stream', `: hello\n\n${STREAM}`, { tokenChunks: 2 }],
+    ['a stream that begins with retry', 'text/event-stream', `retry: 10\n${STREAM}`, { tokenChunks: 2 }],
+    ['JSON after white space', 'application/json', ` \r\n${answer}`, { tokenChunks: 0, responseId: 'x' }],
+    ['lines of JSON', 'application/x-ndjson', lines, { tokenChunks: 1, finishReason: 'stop' }],
+    ['lines of JSON as text', 'text/plain', lines, { tokenChunks: 1, finishReason: 'stop' }],
+    ['lines of JSON as bytes', 'application/octet-stream', lines, { tokenChunks: 1, finishReason: 'stop' }],
+    ['lines of JSON of no type', undefined, lines, { tokenChunks: 1, finishReason: 'stop' }],
+    ['a stream of no type', undefined, `event: x\n${STREAM}`, { tokenChunks: 2 }],
+  ])('%s is read, whole and byte by byte', (_title, contentType, body, facts) => {
+    for (const contentEncoding of contentType?.startsWith('text/event') === true || contentType?.endsWith('json') === true ? ['gzip', 'br'] : ['gzip', 'identity']) {
+      expect(observe([body], { contentType, contentEncoding })).toMatchObject({ ...COUNTED, ...facts });
+      expect(observe(bytewise(body), { contentType, contentEncoding })).toMatchObject({ ...COUNTED, ...facts });
+    }
+  });
+
+  test('lines are timed from the first one on, although the second one tells that they are lines', () => {
+    const events = lines.split(/(?<=\n)/);
+    expect(observe([events[0]!.slice(0, 9), events[0]!.slice(9), ...events.slice(1)], { contentType: 'text/plain' })).toMatchObject({ firstTokenAt: 20, lastTokenAt: 20, tokenChunks: 1 });
+  });
+
+  test('a line longer than the carry-over: beginning and end are read', () => {
+    const long = `${JSON.stringify(chat({ content: 'z'.repeat(200_000) }, { usage: USAGE }))}\n`;
+    const pieces = Array.from({ length: 20 }, (_, at) => (lines + long).slice(at * 16_384, (at + 1) * 16_384));
+    expect(observe(pieces, { contentType: 'application/x-ndjson' })).toMatchObject({ ...COUNTED, tokenChunks: 2 });
+  });
+
+  test('a first line longer than the carry-over is taken for one JSON text', () => {
+    const body = JSON.stringify({ id: 'x', choices: [{ message: { content: 'z'.repeat(100_000) } }], usage: USAGE });
+    expect(observe([`${body}\n`], { contentType: 'text/plain' })).toMatchObject({ ...COUNTED, tokenChunks: 0, contentSeen: true });
+  });
+
+  test.each(['text/event-stream', 'application/json', 'application/x-ndjson', 'text/plain', 'application/octet-stream', undefined])('bytes that really are compressed stay unread: %s', (contentType) => {
+    for (const zipped of [gzipSync(STREAM), deflateSync(STREAM), brotliCompressSync(STREAM)]) {
+      for (const pieces of [[zipped], [...zipped].map((byte) => Buffer.from([byte]))]) {
+        const facts = observe(pieces, { contentType, contentEncoding: 'x' });
+        expect(facts).toMatchObject({ tokenChunks: 0, contentSeen: false, inputTokens: undefined });
+        expect(facts.firstTokenAt !== undefined).toBe(contentType === 'text/event-stream' || contentType === 'application/x-ndjson');
+      }
+    }
+  });
+
+  test('whether it is a stream is known as soon as the first pieces tell', () => {
+    const made = new ResponseObserver(DIALECTS['openai-chat']);
+    made.head(200, 'text/plain', undefined);
+    expect(made.streaming).toBe(false);
+    made.chunk(lines, undefined, 1);
+    expect(made.streaming).toBe(true);
+    made.end(2);
+    expect(made.streaming).toBe(true);
+  });
+});
+
+describe('plain text', () => {
+  const how = { dialect: 'text-stream', contentType: 'text/plain; charset=utf-8' } as const;
+
+  test('counts by its pieces when the dialect says that it is content', () => {
+    for (const dialect of ['text-stream', 'ai-sdk'] as const) {
+      expect(observe(['Hi', Buffer.from(' the'), '', 're'], { ...how, dialect })).toMatchObject({ outputTokens: 3, outputTokensEstimated: true, tokenChunks: 3, firstTokenAt: 10, lastTokenAt: 40, contentSeen: true });
+    }
+  });
+
+  test('counts although it looks like JSON or an event stream', () => {
+    expect(observe(['{"a":', '1}\n{'], how)).toMatchObject({ tokenChunks: 2 });
+    expect(observe(['data: ', 'x\n\n'], how)).toMatchObject({ tokenChunks: 2 });
+  });
+
+  test('of one piece is an answer like any other: nothing to count, no first token', () => {
+    expect(observe(['Hi there'], how)).toMatchObject({ outputTokens: undefined, tokenChunks: 0, firstTokenAt: undefined, contentSeen: true });
+  });
+
+  test('of other dialects and of errors counts nothing', () => {
+    expect(observe(['Hi', 'there'], { ...how, dialect: 'openai-chat' })).toMatchObject({ tokenChunks: 0, contentSeen: false });
+    expect(observe(['Hi', 'there'], { ...how, status: 500 })).toMatchObject({ tokenChunks: 0, contentSeen: false });
+    expect(observe([JSON.stringify({ error: { message: 'no', code: 500 } })], { ...how, status: 500 })).toMatchObject({ error: { message: 'no', code: 500 } });
+  });
+
+  test.each(['é漢🙂 and more', 'abcdefghi'])('that is compressed after us is read, compressed bytes are timed: %s', (text) => {
+    const bytes = [...Buffer.from(text)].map((byte) => Buffer.from([byte]));
+    expect(observe(bytes, { ...how, contentEncoding: 'gzip' })).toMatchObject({ tokenChunks: bytes.length, firstTokenAt: 10 });
+    expect(observe([text, text], { ...how, contentEncoding: 'gzip' })).toMatchObject({ tokenChunks: 2 });
+    expect(observe(['Hi', 'x'].map((one) => Buffer.from(one)), { ...how, contentEncoding: 'gzip' })).toMatchObject({ tokenChunks: 2 });
+    // Zstandard's mark begins with a bracket, deflate's with an x.
+    for (const zipped of [gzipSync(text), deflateSync(text), brotliCompressSync(text.repeat(9)), Buffer.from('28b52ffd200949000061626364', 'hex')]) {
+      expect(observe([...zipped].map((byte) => Buffer.from([byte])), { ...how, contentEncoding: 'gzip' })).toMatchObject({ tokenChunks: 0, contentSeen: false, firstTokenAt: 10 });
+      expect(observe([zipped.subarray(0, 9), zipped.subarray(9)], { ...how, contentEncoding: 'gzip' })).toMatchObject({ tokenChunks: 0, contentSeen: false, firstTokenAt: 10, lastTokenAt: 20 });
+    }
+  });
+});
+
+describe("the AI SDK's header", () => {
+  const body = chunks({ type: 'start', messageId: 'msg-1' }, { type: 'text-delta', id: 't', delta: 'a' }, { type: 'finish', finishReason: 'stop', messageMetadata: { totalUsage: { inputTokens: 11, outputTokens: 7 } } });
+
+  test('tells of UI messages, whatever the dialect of the route', () => {
+    const made = new ResponseObserver(DIALECTS.generic);
+    made.head(200, 'text/event-stream', undefined, 'v1');
+    made.chunk(body, undefined, 1);
+    made.end(2);
+    expect(made.facts()).toMatchObject({ ...COUNTED, responseId: 'msg-1', finishReason: 'stop', tokenChunks: 1 });
+  });
+
+  test('is needed on a route of another dialect', () => {
+    expect(observe([body], { dialect: 'generic' })).toMatchObject({ inputTokens: undefined, tokenChunks: 0 });
   });
 });
 
@@ -162,12 +274,12 @@ describe('bounds', () => {
       fc.uint8Array({ maxLength: 400 }), fc.string({ maxLength: 200 }), fc.json(), fc.constantFrom(
         'data: {', '\n', '\r', '\n\n', 'data:', 'event: error\n', 'event: content_block_delta\n', '{"usage":', '{"choices":[{"delta":{', '"usage":{', '"\\', '\\"', '[', ']', '}', '\ufeff', 'data: [DONE]\n\n', '-1', '"error":', 'x'.repeat(70_000),
       )), { maxLength: 40 });
-    fc.assert(fc.property(pieces, fc.constantFrom(...(Object.keys(DIALECTS) as DialectName[])), fc.constantFrom('text/event-stream', 'application/json', ''), fc.constantFrom(200, 500), (given, dialect, type, status) => {
+    fc.assert(fc.property(pieces, fc.constantFrom(...(Object.keys(DIALECTS) as DialectName[])), fc.constantFrom('text/event-stream', 'application/json', 'application/x-ndjson', 'text/plain', ''), fc.constantFrom(200, 500), fc.constantFrom(undefined, 'gzip'), (given, dialect, type, status, encoding) => {
       const made = new ResponseObserver(DIALECTS[dialect]);
-      made.head(status, type === '' ? undefined : type, undefined);
+      made.head(status, type === '' ? undefined : type, encoding);
       for (const piece of given) {
         made.chunk(piece, undefined, 1);
-        expect(made.held).toBeLessThanOrEqual(type === 'text/event-stream' ? 64 * 1024 : 2 * MIB);
+        expect(made.held).toBeLessThanOrEqual(type === 'text/event-stream' && encoding === undefined ? 64 * 1024 : 2 * MIB);
       }
       made.end(2);
       made.facts();

@@ -1,0 +1,3 @@
+export { tracedFetch } from './fetch.js';
+export { traceInterceptor } from './interceptor.js';
+export { traceProxyReq } from './proxy-req.js';

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const here = path.join(path.dirname(fileURLToPath(import.meta.url)), '..');
-const START_MS = 30_000;
+const START_MS = 60_000;
 const RECORD_MS = 5_000;
 
 /** Starts apps/`file` as a process of its own, with telemetry/`telemetry` loaded before it, and waits until it listens. */

@@ -59,7 +59,7 @@ export function neighbour(title, options, more) {
     let visit;
     before(async () => {
       visit = await visitOf(options);
-    }, { timeout: 60_000 });
+    }, { timeout: 120_000 });
     const each = (check) => () => visit.calls.forEach((call, i) => {
       try {
         check(call);

@@ -50,14 +50,19 @@ for (const [title, options] of [
   ['no SDK', {}],
   ['instrumentation-http alone', { telemetry: 'chosen.cjs', env: { INSTRUMENTATIONS: 'http' } }],
   ['instrumentation-http, -express and -router', { telemetry: 'chosen.cjs', env: { INSTRUMENTATIONS: 'http express router' } }],
+  ['@fastify/otel with instrumentation-http', { telemetry: 'chosen.cjs', env: { INSTRUMENTATIONS: 'http fastify' } }],
   ['an SDK without instrumentations', { telemetry: 'chosen.cjs', env: { INSTRUMENTATIONS: '' }, server: 'ours' }],
 ]) {
-  neighbour(`listeners on the request and the response, ${title}`, { app: 'listeners.cjs', ...options }, (visit) => {
-    it("currentTrace() is the request's handle in `end` and after an await in it", () => {
-      assert.deepEqual(visit().calls.map(({ answer }) => answer?.headers.get('x-current')), visit().calls.map(({ requestId }) => requestId));
+  const apps = { Express: 'listeners.cjs', Fastify: 'fastify-listeners.cjs' };
+  for (const [framework, app] of Object.entries(apps)) {
+    if (title.includes(framework === 'Express' ? 'fastify' : 'express')) continue;
+    neighbour(`${framework}: listeners on the request and the response, ${title}`, { app, ...options }, (visit) => {
+      it("currentTrace() is the request's handle in `end` of the request, after an await, and in `finish` of the response", () => {
+        const { app: { stdout }, calls } = visit();
+        const told = (where) => [...stdout.matchAll(new RegExp(`^${where} (.*)$`, 'gm'))].map(([, id]) => id);
+        const ids = calls.map(({ requestId }) => requestId);
+        assert.deepEqual({ end: told('end'), after: told('after'), finish: told('finish') }, { end: ids, after: ids, finish: ids });
+      });
     });
-    it("currentTrace() is the request's handle in the response's `finish`", () => {
-      assert.deepEqual([...visit().app.stdout.matchAll(/^finished (.*)$/gm)].map(([, id]) => id), visit().calls.map(({ requestId }) => requestId));
-    });
-  });
+  }
 }

@@ -28,7 +28,7 @@ for (const [title, app] of [['a server that hands upgrades to an Express app', '
     let visit;
     before(async () => {
       visit = await visitOf({ app, calls: ENDS.map(([, , end]) => conversation(end)) });
-    }, { timeout: 60_000 });
+    }, { timeout: 120_000 });
 
     it('nothing crashes, and every conversation is what it would be without us', () => {
       assert.equal(visit.app.crash, undefined, visit.app.noise);

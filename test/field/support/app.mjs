@@ -4,15 +4,16 @@ import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const here = path.join(path.dirname(fileURLToPath(import.meta.url)), '..');
-const START_MS = 30_000;
-const RECORD_MS = 3_000;
+const START_MS = 60_000;
+const RECORD_MS = 5_000;
 
 /** Starts apps/`file` as a process of its own, with telemetry/`telemetry` loaded before it, and waits until it listens. */
 export async function startApp(file, { telemetry, env = {} } = {}) {
   const preloads = ['support/child.cjs', ...(telemetry === undefined ? [] : [`telemetry/${telemetry}`])].flatMap((name) => ['--import', pathToFileURL(path.join(here, name)).href]);
   const child = spawn(process.execPath, [...preloads, path.join(here, 'apps', file)], {
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-    env: { PATH: process.env.PATH, HOME: process.env.HOME, DYN_LOGGING_JSONL: '1', ...env },
+    // Nothing leaves for a collector that is not there.
+    env: { PATH: process.env.PATH, HOME: process.env.HOME, DYN_LOGGING_JSONL: '1', OTEL_LOGS_EXPORTER: 'none', OTEL_METRICS_EXPORTER: 'none', ...env },
   });
   const app = new App(child);
   try {

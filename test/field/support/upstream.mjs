@@ -9,8 +9,8 @@ const APIS = {
 };
 
 const REFUSALS = {
-  'Bearer wrong': { error: { message: 'Incorrect API key provided: wrong', type: 'invalid_request_error', param: null, code: 'invalid_api_key' } },
-  'x-api-key wrong': { type: 'error', error: { type: 'authentication_error', message: 'invalid x-api-key: wrong' } },
+  '/v1/chat/completions': { error: { message: 'Incorrect API key provided: wrong', type: 'invalid_request_error', param: null, code: 'invalid_api_key' } },
+  '/v1/messages': { type: 'error', error: { type: 'authentication_error', message: 'invalid x-api-key: wrong' } },
 };
 
 /** The provider behind a gateway. It keeps the raw header lines of every request and, as providers do, names its own ids on the answer. */
@@ -38,9 +38,8 @@ async function answer(req, res, received) {
   received.push({ id, method: req.method, path: req.url, values: (name) => lines.filter(([given]) => given === name).map(([, value]) => value), body: Buffer.concat(chunks).toString() });
   res.setHeader('request-id', id);
   res.setHeader('x-request-id', id);
-  const refusal = REFUSALS[req.headers.authorization ?? `x-api-key ${req.headers['x-api-key']}`];
-  if (refusal !== undefined) {
-    res.writeHead(401, { 'content-type': 'application/json' }).end(JSON.stringify(refusal));
+  if (/wrong/.test(`${req.headers.authorization} ${req.headers['x-api-key']}`)) {
+    res.writeHead(401, { 'content-type': 'application/json' }).end(JSON.stringify(REFUSALS[req.url]));
     return;
   }
   const [whole, events] = APIS[req.url.split('?')[0]] ?? APIS['/v1/chat/completions'];

@@ -45,6 +45,7 @@ class Injection implements InjectedFault {
 /** The faults of one worker's link. */
 export class Injections {
   readonly #active = new Set<Injection>();
+  readonly #held: (() => void)[] = [];
 
   add(fault: Fault, options: InjectOptions = {}): InjectedFault {
     const injection = new Injection(fault, options, this.#active);
@@ -57,8 +58,15 @@ export class Injections {
     return [...this.#active].filter((injection) => injection.hit(request)).map(({ fault }) => fault);
   }
 
+  /** Runs `release` when the faults are taken away. */
+  untilCleared(release: () => void): void {
+    this.#held.push(release);
+  }
+
+  /** Takes all faults away and releases what they hold. */
   clear(): void {
     this.#active.clear();
+    for (const release of this.#held.splice(0)) release();
   }
 }
 

@@ -74,8 +74,8 @@ export class WorkerLink implements Network, LinkOwner {
   /** Breaks what is open and forgets every timer. */
   destroy(): void {
     this.timers.close();
-    this.injections.clear();
     for (const socket of this.#sockets) socket.destroy();
+    this.injections.clear();
   }
 
   admit(request: LinkedRequest): readonly Fault[] {

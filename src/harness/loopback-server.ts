@@ -1,10 +1,12 @@
 import { once } from 'node:events';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { ownPort } from './audit/http-tap.js';
 
 /** An HTTP server of the harness on 127.0.0.1. */
 export class LoopbackServer {
   readonly #server: Server;
+  #disown: (() => void) | undefined;
 
   constructor(onRequest: RequestListener) {
     this.#server = createServer(onRequest);
@@ -14,6 +16,7 @@ export class LoopbackServer {
   async listen(port = 0): Promise<void> {
     this.#server.listen(port, '127.0.0.1');
     await once(this.#server, 'listening');
+    this.#disown = ownPort(this.port);
   }
 
   get port(): number {
@@ -32,5 +35,6 @@ export class LoopbackServer {
     this.#server.close();
     this.#server.closeAllConnections();
     await closed;
+    this.#disown?.();
   }
 }

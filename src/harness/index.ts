@@ -11,5 +11,5 @@ export { HarnessTrace, type HopHeaders, type SpanNode, type TraceSubject, type T
 export { HarnessWorker, mockEngine, mockPrefill, type MockEngineItem, type MockEngineOptions, type MockEngineRequest, type MockPrefillResult, type WorkerCall, type WorkerOptions, type WorkerScript } from './worker/index.js';
 export {
   assertCompletedOnce, assertConnectedTrace, assertEchoesRequestId, assertLeaksNoText, assertMatchesTree, assertPropagated, assertReceivedTraceOf, assertSpanAttributes, matchers,
-  type Audited, type CheckResult, type DynamoMatchers, type FieldPattern, type FieldPatterns, type PropagationOptions, type Recorded,
+  type Audited, type CheckResult, type CompletedOptions, type DynamoMatchers, type FieldPattern, type FieldPatterns, type PropagationOptions, type Recorded,
 } from './matchers/index.js';

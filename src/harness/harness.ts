@@ -6,6 +6,7 @@ import type { CarrierTarget } from '../trace-context/index.js';
 import { RequestPlaneClient, tcpNetwork, type Network, type RequestPlaneClientOptions } from '../transport/index.js';
 import { checkUrl, readLog, type AttachedServer, type AttachOptions } from './attached.js';
 import { emptyAnswer, HopLog, noteStartedSpan, requestBeingAnswered, tapHttp, Upstream, watchNats, withProbe, type AuditReport, type FetchProbe, type HopKind } from './audit/index.js';
+import { HarnessProxy } from './proxy/index.js';
 import { Leaks, type Closable } from './leaks.js';
 import { MemoryNetwork, type LinkRequest } from './link/index.js';
 import { Collector, type CollectorOptions } from './otlp/index.js';
@@ -113,6 +114,17 @@ export class Harness {
     this.#checkOpen();
     const upstream = await Upstream.start(name, handler, (hop) => this.#hopLog.hop(hop));
     return this.own(`upstream ${name}`, upstream);
+  }
+
+  /**
+   * Starts a proxy in front of an HTTP server: give the app under test its `url`. What goes through is audited as the hop
+   * `gateway → <name>`, and `inject()` lets faults at it.
+   * @param name default: host and port of `target` @throws ERR_OPTION_INVALID for something that is no http URL
+   */
+  async proxy(target: string, name?: string): Promise<HarnessProxy> {
+    this.#checkOpen();
+    const proxy = await HarnessProxy.start(new URL(checkUrl(target, 'proxy.target')), name, (hop) => this.#hopLog.hop(hop));
+    return this.own(`proxy ${proxy.name}`, proxy);
   }
 
   /** A NATS connection whose messages are audited: give it to the app under test. The connection stays its owner's. */

@@ -77,8 +77,8 @@ const CHANNELS: readonly (readonly [string, (message: unknown) => void])[] = [
 ];
 
 /** A listener that throws would end the process. */
-function channel<T>(name: string, listener: (message: T) => void): readonly [string, (message: unknown) => void] {
-  return [name, (message) => guarded('harness http listener', () => listener(message as T), undefined)];
+function channel(name: string, listener: (message: never) => void): readonly [string, (message: unknown) => void] {
+  return [name, (message) => guarded('harness http listener', () => listener(message as never), undefined)];
 }
 
 /** Tells of every HTTP request that a server of this process gets, until the returned function is called. */

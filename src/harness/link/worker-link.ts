@@ -16,7 +16,7 @@ const MAX_AWAITED = 10_000;
  * real sockets and in memory alike. Notes every request, plays the faults.
  */
 export class WorkerLink implements Network, LinkOwner {
-  readonly injections = new Injections();
+  readonly injections = new Injections({ name: 'a worker link', takes: ({ kind }) => kind !== 'status' });
   readonly timers = new FaultTimers();
   readonly requests: LinkRequest[] = [];
   readonly #sockets = new Set<LinkSocket>();

@@ -3,15 +3,17 @@ import type { RequestListener } from 'node:http';
 import { DynamoTracingError } from '../errors/index.js';
 import { onRecord } from '../logging/index.js';
 import type { CarrierTarget } from '../trace-context/index.js';
-import { RequestPlaneClient, tcpNetwork, type Network, type RequestPlaneClientOptions } from '../transport/index.js';
+import { tcpNetwork, type Network, type RequestPlaneClient, type RequestPlaneClientOptions } from '../transport/index.js';
 import { checkUrl, readLog, type AttachedServer, type AttachOptions } from './attached.js';
 import { emptyAnswer, HopLog, noteStartedSpan, requestBeingAnswered, tapHttp, Upstream, watchNats, withProbe, type AuditReport, type FetchProbe, type HopKind } from './audit/index.js';
 import { HarnessProxy } from './proxy/index.js';
+import { HarnessClient } from './harness-client.js';
 import { Leaks, type Closable } from './leaks.js';
 import { MemoryNetwork, type LinkRequest } from './link/index.js';
 import { Collector, type CollectorOptions } from './otlp/index.js';
 import { readHarnessOptions, type HarnessOptions, type HarnessSettings } from './options.js';
 import { capturedRecord, tapSpans, TraceStore, type CapturedRecord, type FinishedSpan, type StartedSpan } from './record/index.js';
+import { checkTimers } from './timers.js';
 import { checkSubject, traceNow, waitForTrace, type LookupSources, type TraceOptions } from './trace-lookup.js';
 import { HarnessTrace, hopHeaders, type TraceSubject } from './trace/index.js';
 import { waterfallHtml } from './waterfall.js';
@@ -47,10 +49,13 @@ export interface PairOptions extends WorkerOptions {
 /**
  * Starts a harness: it records the spans and records of this process, watches every HTTP request that a server of it gets,
  * and starts workers.
- * @throws ERR_OPTION_INVALID; ERR_DEPENDENCY_MISSING when no tracer provider is registered and no OpenTelemetry SDK installed
+ * @throws ERR_OPTION_INVALID; ERR_TIMERS_FAKED; ERR_DEPENDENCY_MISSING when no tracer provider is registered and no OpenTelemetry SDK installed
  */
 export function startHarness(options?: HarnessOptions): Promise<Harness> {
-  return new Promise((resolve) => resolve(new Harness(readHarnessOptions(options))));
+  return new Promise((resolve) => {
+    checkTimers();
+    resolve(new Harness(readHarnessOptions(options)));
+  });
 }
 
 /** Workers, records and traces of one test. Close it at the end; nothing of it is left then. */
@@ -97,7 +102,7 @@ export class Harness {
   /** A client that reaches this harness's workers; closed with the harness. */
   client(options: RequestPlaneClientOptions = {}): RequestPlaneClient {
     this.#checkOpen();
-    const client = new RequestPlaneClient({ network: this.network, logger: false, responseHost: '127.0.0.1', env: { DYN_LOG: process.env['DYN_LOG'] }, ...options });
+    const client = new HarnessClient({ network: this.network, logger: false, responseHost: '127.0.0.1', env: { DYN_LOG: process.env['DYN_LOG'] }, ...options });
     this.own('client', client);
     return client;
   }
@@ -247,6 +252,7 @@ export class Harness {
 
   #checkOpen(): void {
     if (this.#closed.signal.aborted) throw new DynamoTracingError('ERR_HARNESS_CLOSED', 'the harness is closed');
+    checkTimers();
   }
 
   #started(span: StartedSpan): void {

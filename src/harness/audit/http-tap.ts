@@ -4,6 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { guarded } from '../../internal/index.js';
 import { processState } from '../process-state.js';
+import { fakedTimers } from '../timers.js';
 import type { StartedSpan } from '../record/index.js';
 import { hopHeaders, type HopHeaders } from '../trace/index.js';
 
@@ -123,6 +124,12 @@ export function withProbe<T>(probe: FetchProbe, fn: () => T): T {
 
 function onServerRequest({ request, response, socket }: { request: IncomingMessage; response: ServerResponse; socket: Socket }): void {
   const { localPort = 0, remotePort = 0 } = socket;
+  const faked = fakedTimers();
+  if (faked !== undefined) {
+    // The app would hang half-way, and its server would keep the process alive after the test.
+    process.emitWarning(faked.message, { code: faked.code });
+    socket.destroy();
+  }
   // Everything that the handler does comes from this call: what is entered here is its async context.
   if (state.ownPorts.has(localPort)) return state.answering.enterWith(state.senderOn.get(remotePort));
   const inbound = new Inbound(request.method ?? 'GET', request.url ?? '/', hopHeaders(request.headersDistinct));

@@ -70,4 +70,4 @@ it('under jest\'s fake timers a harness works or fails at once and says what to 
   expect(output).toMatch(/\[ERR_TIMERS_FAKED\].*doNotFake: \['nextTick'\]/);
   expect(output).not.toContain('did not exit');
   expect(code).toBe(0);
-}, 90_000);
+}, 180_000);

@@ -29,7 +29,7 @@ test('docs/harness.md, A first test: a whole test file, which runs as it is past
   const { code, output } = await runInJest(first!.code);
   expect(output).toContain('✓ one trace from the client to the worker');
   expect(code).toBe(0);
-}, 90_000);
+}, 180_000);
 
 test.each(others)('docs/harness.md, $heading: the code runs', async ({ code }) => {
   const client = new RequestPlaneClient({ responseHost: '127.0.0.1', logger: false });

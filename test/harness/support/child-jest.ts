@@ -6,7 +6,7 @@ import { join } from 'node:path';
 
 const ROOT = join(__dirname, '..', '..', '..');
 /** Longest time of a child: one that is still there then hangs. */
-const LIMIT_MS = 60_000;
+const LIMIT_MS = 150_000;
 
 export interface ChildRun {
   /** Null for a process that had to be killed. */

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { context, ROOT_CONTEXT } from '@opentelemetry/api';
+import { context, ROOT_CONTEXT, trace } from '@opentelemetry/api';
 import express, { type Express } from 'express';
 import { once } from 'node:events';
 import http from 'node:http';
@@ -25,9 +25,9 @@ describe.each(['tcp', 'memory'] as const)('a client that sends no trace header, 
   it('and a link that drops the header block: trace() has the gateway\'s trace, the first complaint names the link', async () => {
     worker.inject(faults.dropHeaders());
     const res = await request(gateway(harness.client(), worker.address)).post(CHAT).send(BODY);
-    const trace = await harness.trace(res);
-    expect(trace.tree()).toBe('http-request\n  router.route_request');
-    expect(trace.strays.map(({ name }) => name)).toEqual(['handle_payload']);
+    const found = await harness.trace(res);
+    expect(found.tree()).toBe('http-request\n  router.route_request');
+    expect(found.strays.map(({ name }) => name)).toEqual(['handle_payload']);
     for (const report of [harness.audit(res), harness.audit()]) {
       expect(report.problems[0]).toMatchObject({ hop: HOP, header: 'traceparent', received: undefined, cause: 'lost on the way (drop the header block)' });
       expect(new Set(report.problems.map(({ hop }) => hop))).toEqual(new Set([HOP]));
@@ -48,9 +48,9 @@ describe.each(['tcp', 'memory'] as const)('a client that sends no trace header, 
     }, app);
     const responses = await Promise.all([1, 2, 3].map(() => request(bare).post(CHAT).send(BODY)));
     const traces = await Promise.all(responses.map((res) => harness.trace(res)));
-    for (const [i, trace] of traces.entries()) {
+    for (const [i, found] of traces.entries()) {
       expect(responses[i]!.headers).not.toHaveProperty('request-id');
-      expect(trace.tree()).toBe('http-request\n  router.route_request');
+      expect(found.tree()).toBe('http-request\n  router.route_request');
       expect(harness.audit(responses[i]).hops.map(({ name, problems }) => [name, problems[0]?.cause])).toEqual([['client → gateway', undefined], [HOP, 'lost on the way (drop the header block)']]);
     }
     expect(new Set(traces.map(({ traceId }) => traceId)).size).toBe(3);
@@ -104,6 +104,18 @@ describe('requests without any id, at one time', () => {
       expect(hops[1]!.problems.map(({ header, expected }) => [header, expected])).toEqual([['traceparent', `trace 4bf92${whos[i]!}3577b34da6a3ce929d0e0e4736`], ['x-request-id', whos[i]]]);
     }
     expect(harness.audit().unattributed).toEqual([]);
+  });
+
+  it('have the trace that their handler began, when nothing else names it', async () => {
+    const upstream = await harness.upstream();
+    const app = together(2, (req) => trace.getTracer('app').startActiveSpan(`answer ${String(req.params['who'])}`, async (span) => {
+      await fetch(upstream.url);
+      span.end();
+    }));
+    const responses = await Promise.all(['a', 'b'].map((who) => request(app).get(`/${who}`)));
+    const traces = await Promise.all(responses.map((res) => harness.trace(res)));
+    expect(traces.map((found) => found.tree())).toEqual(['answer a', 'answer b']);
+    expect(responses.map((res) => harness.audit(res).problems[0])).toEqual(traces.map(({ traceId }) => expect.objectContaining({ hop: 'gateway → upstream', header: 'traceparent', expected: `trace ${traceId}`, cause: 'the sender did not send it' })));
   });
 
   it('a hop that nobody\'s handler made belongs to nobody, even when one request is open', async () => {

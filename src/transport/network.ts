@@ -36,15 +36,13 @@ function connectPlain({ host, port }: NetworkTarget): net.Socket {
   return net.connect({ host, port, noDelay: true, keepAlive: true, allowHalfOpen: true });
 }
 
-function connectTls(target: NetworkTarget, client: ClientTls, timeoutMs: number): tls.TLSSocket {
-  const { ca, cert, key, insecure, serverName } = client;
+function connectTls(target: NetworkTarget, { context, insecure, serverName }: ClientTls, timeoutMs: number): tls.TLSSocket {
   const options = {
     ...target,
     allowHalfOpen: true, // documented, and missing in @types/node
     rejectUnauthorized: !insecure,
+    secureContext: context,
     ...(serverName === undefined ? {} : { servername: serverName }),
-    ...(ca === undefined ? {} : { ca }),
-    ...(cert === undefined || key === undefined ? {} : { cert, key }),
   };
   const socket = tls.connect(options);
   socket.setNoDelay(true);

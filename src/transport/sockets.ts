@@ -1,10 +1,20 @@
-import type { Duplex } from 'node:stream';
+import { Duplex } from 'node:stream';
+import type { Network, NetworkTarget } from './types.js';
 
 /** Parts of a net.Socket that links in memory may lack. */
 interface SocketExtras {
   readonly encrypted?: boolean;
   ref?(): void;
   unref?(): void;
+}
+
+/** Opens a connection. Never throws: what a network throws comes as the connection's `error`, so that there is one way to fail. */
+export function openSocket(network: Network, target: NetworkTarget): Duplex {
+  try {
+    return network.connect(target);
+  } catch (cause) {
+    return new Duplex().destroy(cause instanceof Error ? cause : new Error('the network threw what is no error', { cause }));
+  }
 }
 
 /** Calls `connected` once the socket can be used: for TLS after the handshake. */

@@ -3,7 +3,7 @@ import { DynamoTracingError, isDynamoTracingError } from '../../errors/index.js'
 import { monotonicMs } from '../../internal/index.js';
 import { AckDecoder } from '../../protocol/index.js';
 import { Deadline } from '../deadline.js';
-import { holdProcess, onceConnected, TurnWriter } from '../sockets.js';
+import { holdProcess, onceConnected, openSocket, TurnWriter } from '../sockets.js';
 import type { Network, NetworkTarget } from '../types.js';
 import type { Exchange } from './exchange.js';
 
@@ -44,7 +44,7 @@ export class RequestConnection {
     private readonly settings: ConnectionSettings,
     private readonly owner: ConnectionOwner,
   ) {
-    this.#socket = settings.network.connect(target);
+    this.#socket = openSocket(settings.network, target);
     this.#writer = new TurnWriter(this.#socket);
     this.#acks = new AckDecoder(settings.maxMessageSize);
     this.#connectDeadline = new Deadline(settings.connectTimeoutMs, () => this.#onConnectTimeout());

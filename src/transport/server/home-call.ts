@@ -3,7 +3,7 @@ import { DynamoTracingError } from '../../errors/index.js';
 import { decodeStreamControl, encodeHandshake, encodePrologue, encodeStreamControl, encodeTwoPart, type Prologue, type TcpStreamConnectionInfo, type TwoPartFrame } from '../../protocol/index.js';
 import { Deadline } from '../deadline.js';
 import { FrameSource } from '../frame-source.js';
-import { onceConnected } from '../sockets.js';
+import { onceConnected, openSocket } from '../sockets.js';
 import type { Network } from '../types.js';
 import { FrameWriter } from './frame-writer.js';
 
@@ -51,7 +51,7 @@ export class HomeCall {
     private readonly settings: HomeCallSettings,
     private readonly events: HomeCallEvents,
   ) {
-    this.#socket = settings.network.connect({ host: home.host, port: home.port });
+    this.#socket = openSocket(settings.network, { host: home.host, port: home.port });
     this.#writer = new FrameWriter(this.#socket);
     this.#socket.on('data', (chunk: Buffer) => this.#onData(chunk));
     this.#socket.on('drain', () => this.#release());

@@ -1,3 +1,4 @@
+import { connect } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { encodeControlMessage, encodeTwoPart, tcpNetwork, type ControlMessage, type Network } from 'dynamo-tracing/transport';
 import { RecordTap } from '../support/records';
@@ -46,5 +47,27 @@ describe('a connector that throws', () => {
     network.throwing = false;
     await expect(collect(await client.openStream(worker.address, 2))).resolves.toEqual([2]);
     await until('nothing in flight', () => worker.server.payloads.inFlight === 0);
+  });
+});
+
+/** Real sockets; the first ones bind to an address that this machine does not have. */
+function strayed(times: number): Network & { dials: number } {
+  const real = tcpNetwork({ env: {} });
+  return {
+    dials: 0,
+    listen: (...args) => real.listen(...args),
+    connect(target) {
+      this.dials += 1;
+      return this.dials > times ? real.connect(target) : connect({ ...target, localAddress: '203.0.113.1' });
+    },
+  };
+}
+
+describe('a lack of local addresses (EADDRNOTAVAIL)', () => {
+  it('lets a request wait for the next attempt', async () => {
+    const worker = await serve(echo);
+    const network = strayed(2);
+    await expect(collect(await makeClient({ network }).openStream(worker.address, 1))).resolves.toEqual([1]);
+    expect(network.dials).toBe(3);
   });
 });

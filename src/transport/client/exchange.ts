@@ -10,8 +10,7 @@ import { ackError } from './ack-error.js';
 export class Exchange {
   readonly promise: Promise<void>;
   settled = false;
-  /** Bytes of it were given to a connection. */
-  written = false;
+  #chunks: readonly Uint8Array[] | undefined;
   #resolve!: () => void;
   #reject!: (error: unknown) => void;
   readonly #timer: NodeJS.Timeout;
@@ -19,10 +18,11 @@ export class Exchange {
 
   constructor(
     readonly address: string,
-    readonly chunks: readonly Uint8Array[],
+    chunks: readonly Uint8Array[],
     private readonly timeoutMs: number,
     options: SendOptions,
   ) {
+    this.#chunks = chunks;
     this.promise = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -30,6 +30,13 @@ export class Exchange {
     this.#timer = setTimeout(onTimeout, timeoutMs, this);
     this.#signal = options.signal;
     this.#signal?.addEventListener('abort', this.#onAbort);
+  }
+
+  /** The bytes to write, given out once and let go: the request may wait for its ack long after they have left. */
+  takeChunks(): readonly Uint8Array[] {
+    const chunks = this.#chunks ?? [];
+    this.#chunks = undefined;
+    return chunks;
   }
 
   acked(ack: Ack): void {
@@ -42,7 +49,8 @@ export class Exchange {
   }
 
   timeOut(): void {
-    const { address, timeoutMs, written } = this;
+    const { address, timeoutMs } = this;
+    const written = this.#chunks === undefined;
     const message = written ? `${address} did not acknowledge the request within ${timeoutMs} ms` : `no connection to ${address} had room within ${timeoutMs} ms`;
     this.fail(new DynamoTracingError(written ? 'ERR_ACK_TIMEOUT' : 'ERR_CONNECT_TIMEOUT', message, { address, timeoutMs }));
   }
@@ -55,6 +63,7 @@ export class Exchange {
   #settle(): (() => void) | undefined {
     if (this.settled) return undefined;
     this.settled = true;
+    this.#chunks = undefined;
     clearTimeout(this.#timer);
     this.#signal?.removeEventListener('abort', this.#onAbort);
     return this.#resolve;

@@ -26,11 +26,6 @@ export function tcpNetwork(options: TcpNetworkOptions = {}): Network {
   };
 }
 
-/** Whether `text` is an IPv4 or IPv6 address, the latter without brackets. */
-export function isIpAddress(text: string): boolean {
-  return net.isIP(text) !== 0;
-}
-
 // Half-open: a peer that has nothing more to send may still want to read (a worker waits for the caller's FIN).
 function connectPlain({ host, port }: NetworkTarget): net.Socket {
   return net.connect({ host, port, noDelay: true, keepAlive: true, allowHalfOpen: true });

@@ -2,9 +2,9 @@ import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { encodeAck, tcpNetwork, type Network, type RequestPlaneClientOptions } from 'dynamo-tracing/transport';
+import { encodeAck, type RequestPlaneClientOptions } from 'dynamo-tracing/transport';
 import { until } from '../support/until';
-import { ACCEPT, cleanUp, failure, listen, makeClient } from './support';
+import { ACCEPT, cleanUp, failure, listen, makeClient, watchedNetwork } from './support';
 import { RequestFrameDecoder, type RequestFrame } from 'dynamo-tracing/transport';
 
 afterEach(cleanUp);
@@ -176,16 +176,9 @@ describe('close()', () => {
 });
 
 describe('a connection that ends', () => {
-  /** Real sockets, with a hand on each that the client opens. */
-  function watched(): { network: Network; sockets: Duplex[] } {
-    const real = tcpNetwork({ env: {} });
-    const sockets: Duplex[] = [];
-    return { sockets, network: { listen: (...args) => real.listen(...args), connect: (target) => (sockets.push(real.connect(target)), sockets.at(-1)!) } };
-  }
-
   it('takes no further request once it is destroyed: the next one gets a new connection', async () => {
     const worker = await silentWorker();
-    const { network, sockets } = watched();
+    const { network, dialled: sockets } = watchedNetwork();
     const client = makeClient({ network, poolSize: 2 });
     const first = client.send(worker.address, {}, BODY);
     await until('a frame', () => worker.frames.length === 1);
@@ -200,13 +193,13 @@ describe('a connection that ends', () => {
 
   it('takes no further request once the worker has sent FIN', async () => {
     const worker = await silentWorker();
-    const { network, sockets } = watched();
+    const { network, dialled: sockets } = watchedNetwork();
     const client = makeClient({ network, poolSize: 2 });
     const first = client.send(worker.address, {}, BODY);
     await until('a frame', () => worker.frames.length === 1);
     worker.ack();
     await first;
-    const second = new Promise<void>((resolve, reject) => sockets[0]!.once('end', () => client.send(worker.address, {}, BODY).then(resolve, reject)));
+    const second = once(sockets[0]!, 'end').then(() => client.send(worker.address, {}, BODY));
     for (const socket of worker.sockets) socket.end();
     await until('a second frame', () => worker.frames.length === 2);
     worker.ack();
@@ -225,7 +218,7 @@ describe('a connection that ends', () => {
 
   it('is not opened again and again while the worker refuses: pauses grow, beside a connection that has stalled', async () => {
     const worker = await silentWorker();
-    const { network, sockets } = watched();
+    const { network, dialled: sockets } = watchedNetwork();
     const client = makeClient({ network, poolSize: 4 });
     expect(await failure(client.send(worker.address, {}, BODY, { timeoutMs: 200 }))).toMatchObject({ code: 'ERR_ACK_TIMEOUT' });
     worker.server.close();
@@ -238,7 +231,7 @@ describe('a connection that ends', () => {
     await once(gone, 'listening');
     const { port } = gone.address() as AddressInfo;
     await new Promise((resolve) => gone.close(resolve));
-    const { network, sockets } = watched();
+    const { network, dialled: sockets } = watchedNetwork();
     const client = makeClient({ network });
     for (let i = 0; i < 3; i += 1) expect(await failure(client.send(`127.0.0.1:${port}/x`, {}, BODY))).toMatchObject({ code: 'ERR_CONNECT_FAILED' });
     const back = createServer((socket) => socket.on('error', () => undefined).once('data', () => socket.write(ACCEPT))).listen(port, '127.0.0.1');

@@ -1,8 +1,8 @@
 import { DynamoTracingError } from '../../errors/index.js';
 import { RECORD_TARGETS, type Log } from '../../logging/index.js';
 import { encodeRequestFrame, formatWorkerAddress, parseWorkerAddress, type RequestHeaders } from '../../protocol/index.js';
+import { ConnectGate } from '../connect-gate.js';
 import type { RequestDispatch, SendOptions } from '../types.js';
-import { ConnectGate } from './connect-gate.js';
 import { Exchange } from './exchange.js';
 import { HostPool, type HostPoolSettings } from './host-pool.js';
 

@@ -20,9 +20,9 @@ export {
   errorNameToWire,
   errorToWire,
   type DynamoError,
-  type DynamoErrorName,
-  type WireErrorType,
 } from './dynamo-error.js';
+export { failureOf, sentTypeOf, type Failure } from './failure.js';
+export { FAILURE_CODES, FAILURE_TYPES, STATUS_OF_FAILURE, type AttemptOutcome, type DynamoErrorName, type RecordedFailure, type WireErrorType } from './failure-table.js';
 export { type HostPort } from './host-port.js';
 export { decodeJson, encodeJson, jsonText } from './json.js';
 export { DEFAULT_MAX_MESSAGE_SIZE, MAX_FIELD_SIZE, type FrameRefusal } from './limits.js';

@@ -1,8 +1,8 @@
 import type { Context } from '@opentelemetry/api';
 import { isDynamoTracingError } from '../../errors/index.js';
+import { failureOf } from '../../protocol/index.js';
 import { SPANS, startSpan, type SpanSettings, type TracedSpan } from '../../spans/index.js';
 import { getTraceScope, newRequestId } from '../../trace-context/index.js';
-import { classifyFailure } from '../router/outcomes.js';
 import type { ResponseStream, StreamClient, StreamEnd, StreamOptions } from '../types.js';
 
 const DONE: IteratorReturnResult<undefined> = Object.freeze({ done: true, value: undefined });
@@ -60,6 +60,6 @@ export class GeneratedStream<T> implements AsyncIterableIterator<T, undefined, u
 /** A cancelled request is no failure: its status stays unset. */
 function endSpan(span: TracedSpan, end: StreamEnd): void {
   if (end.outcome === 'cancelled') span.setRaw({ 'cancellation.signal': end.signal });
-  if (end.outcome === 'error') span.fail(classifyFailure(end.error).errorType);
+  if (end.outcome === 'error') span.fail(failureOf(end.error).errorType);
   span.end();
 }

@@ -1,9 +1,9 @@
 import type { Context } from '@opentelemetry/api';
 import { DynamoTracingError, isDynamoTracingError } from '../../errors/index.js';
 import { guarded } from '../../internal/index.js';
+import { failureOf, type Failure } from '../../protocol/index.js';
 import type { ResponseStream, StreamEnd, StreamOptions } from '../types.js';
 import { type Attempt, errorOfItem, type Migration } from './attempt.js';
-import { classifyFailure, type Failure } from './outcomes.js';
 import type { RoutedWorker } from './workers.js';
 
 /** What a routed request needs of its router. */
@@ -172,9 +172,9 @@ export class RoutedStream<T = unknown> implements ResponseStream<T> {
       const stream = await this.#open(attempt);
       const result = await attempt.next(stream, this.#annotated);
       const error = this.#annotated && result.done !== true ? errorOfItem(result.value) : undefined;
-      return { failure: error === undefined ? undefined : classifyFailure(error), deliver: () => result };
+      return { failure: error === undefined ? undefined : failureOf(error), deliver: () => result };
     } catch (error) {
-      return { failure: classifyFailure(error), deliver: () => { throw error; } };
+      return { failure: failureOf(error), deliver: () => { throw error; } };
     }
   }
 

@@ -1,11 +1,11 @@
 import { DynamoTracingError } from '../../errors/index.js';
 import { invalidOption, monotonicMs } from '../../internal/index.js';
 import { RECORD_TARGETS } from '../../logging/index.js';
+import type { Failure } from '../../protocol/index.js';
 import { activeContext, getTraceScope, newRequestId } from '../../trace-context/index.js';
 import type { ResponseStream, StreamOptions } from '../types.js';
 import { Attempt, type AttemptStart, type Migration } from './attempt.js';
 import { readRouterOptions, type RouterOptions, type RouterSettings } from './options.js';
-import type { Failure } from './outcomes.js';
 import { RoutedStream, type Route } from './routed-stream.js';
 import { MODE_NAMES, Selection, type RouterMode } from './selection.js';
 import { WorkerSource } from './worker-source.js';

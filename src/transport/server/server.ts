@@ -40,16 +40,16 @@ export class RequestPlaneServer {
     this.payloads = new PayloadHandler(this.#settings);
   }
 
-  /** Opens the port. Later calls give the same. @throws what the system says, e.g. EADDRINUSE; ERR_CLIENT_CLOSED */
+  /** Opens the port. Later calls give the same. @throws ERR_LISTEN_FAILED, ERR_CLIENT_CLOSED */
   async listen(): Promise<NetworkTarget> {
     if (this.#closing !== undefined) throw serverClosed('the server is closed');
     const { network, host, port } = this.#settings;
     this.#listening ??= network.listen(host, port, (socket) => this.#onConnection(socket));
     try {
       this.#bound = await this.#listening;
-    } catch (error) {
+    } catch (cause) {
       this.#listening = undefined;
-      throw error;
+      throw new DynamoTracingError('ERR_LISTEN_FAILED', `cannot listen for requests on ${host}:${port}`, { host, port, cause });
     }
     return { host: this.#bound.host, port: this.#bound.port };
   }

@@ -1,20 +1,5 @@
-import { errorFact, isDynamoTracingError, type ErrorCode } from '../../errors/index.js';
-import { DYNAMO_ERROR_NAMES, type DynamoError, type DynamoErrorName } from '../../protocol/index.js';
-
-/** Our own errors, when a handler calls further workers and lets their errors through. */
-const OF_CODE: Readonly<Partial<Record<ErrorCode, DynamoErrorName>>> = {
-  ERR_OPTION_INVALID: 'backend_invalid_argument',
-  ERR_CONNECT_FAILED: 'backend_cannot_connect',
-  ERR_CONNECT_TIMEOUT: 'backend_connection_timeout',
-  ERR_ACK_TIMEOUT: 'backend_connection_timeout',
-  ERR_PROLOGUE_TIMEOUT: 'backend_response_timeout',
-  ERR_RESPONSE_TIMEOUT: 'backend_response_timeout',
-  ERR_CONNECTION_CLOSED: 'backend_disconnected',
-  ERR_STREAM_INCOMPLETE: 'stream_incomplete',
-  ERR_CANCELLED: 'backend_cancelled',
-  ERR_CLIENT_CLOSED: 'engine_shutdown',
-  ERR_WORKER_OVERLOADED: 'worker_overloaded',
-};
+import { errorFact, isDynamoTracingError } from '../../errors/index.js';
+import { DYNAMO_ERROR_NAMES, sentTypeOf, type DynamoError, type DynamoErrorName } from '../../protocol/index.js';
 
 /** Errors of Node and of the web platform, by code or name, as Dynamo maps Python's. */
 const OF_SYSTEM: Readonly<Record<string, DynamoErrorName>> = {
@@ -38,7 +23,7 @@ export function toDynamoError(error: unknown): DynamoError {
   if (named !== undefined) return { errorType: named, message };
   const status = statusOf(error);
   if (status !== undefined) return { errorType: status >= 400 && status < 500 ? 'backend_invalid_argument' : 'backend_unknown', message: JSON.stringify({ message, code: status }) };
-  const known = isDynamoTracingError(error) ? OF_CODE[error.code] : systemType(error);
+  const known = isDynamoTracingError(error) ? sentTypeOf(error.code) : systemType(error);
   if (known !== undefined) return { errorType: known, message };
   const name = error instanceof Error ? error.name : 'Error';
   return { errorType: 'backend_unknown', message: `${name}: ${message}` };

@@ -31,7 +31,7 @@ async function worker(instanceId: bigint, handler: EndpointHandler): Promise<{ a
 }
 
 function client(): RequestPlaneClient {
-  const made = new RequestPlaneClient({ responseHost: '127.0.0.1', logger: false, requestTimeoutMs: 2000, prologueTimeoutMs: 2000 });
+  const made = new RequestPlaneClient({ responseHost: '127.0.0.1', logger: false, requestTimeoutMs: 2000, prologueTimeoutMs: 20_000 });
   closing.push(() => made.close());
   return made;
 }

@@ -18,7 +18,7 @@ export interface Route {
   /** What choosing no worker at all means. */
   noWorkers(): DynamoTracingError;
   begin(worker: RoutedWorker, number: number, migration: Migration | undefined): Attempt;
-  open<T>(worker: RoutedWorker, options: StreamOptions): Promise<ResponseStream<T>>;
+  open<T>(worker: RoutedWorker, request: unknown, options: StreamOptions): Promise<ResponseStream<T>>;
   /** Told how a worker did up to its first item: undefined when it did well. */
   report(worker: RoutedWorker, failure: Failure | undefined): void;
   /** Told about a cancellation that came before an attempt. */
@@ -36,6 +36,8 @@ export class RoutedStream<T = unknown> implements ResponseStream<T> {
   readonly requestId: string;
   readonly ended: Promise<StreamEnd>;
   readonly #route: Route;
+  /** Let go with the first item: streams are open for long, and prompts are large. */
+  #request: unknown;
   readonly #annotated: boolean;
   readonly #abort = new AbortController();
   readonly #onAbort = (): void => this.#cancel('kill');
@@ -50,8 +52,9 @@ export class RoutedStream<T = unknown> implements ResponseStream<T> {
   #attempt: Attempt | undefined;
   #stream: ResponseStream<T> | undefined;
 
-  constructor(route: Route) {
+  constructor(route: Route, request: unknown) {
     this.#route = route;
+    this.#request = request;
     this.requestId = route.requestId;
     this.#annotated = route.options.annotated ?? false;
     this.ended = new Promise((resolve) => {
@@ -130,6 +133,7 @@ export class RoutedStream<T = unknown> implements ResponseStream<T> {
       throw error;
     } finally {
       this.#flowing = true;
+      this.#request = undefined;
     }
   }
 
@@ -181,7 +185,7 @@ export class RoutedStream<T = unknown> implements ResponseStream<T> {
   async #open(attempt: Attempt): Promise<ResponseStream<T>> {
     try {
       const options: StreamOptions & { readonly context: Context } = { ...this.#route.options, requestId: this.requestId, codec: attempt.worker.codec, context: attempt.context, signal: this.#abort.signal };
-      const stream = await this.#route.open<T>(attempt.worker, options);
+      const stream = await this.#route.open<T>(attempt.worker, this.#request, options);
       this.#stream = stream;
       void stream.ended.then((end) => attempt.settle(end));
       if (this.#stopped) stream.stop();

@@ -45,7 +45,7 @@ export class Router {
    */
   generate<T = unknown>(request: unknown, options: RouteOptions = {}): RoutedStream<T> {
     if (this.#closed) throw new DynamoTracingError('ERR_CLIENT_CLOSED', 'the router is closed');
-    return new RoutedStream<T>(this.#route(request, options));
+    return new RoutedStream<T>(this.#route(options), request);
   }
 
   /** The workers that the next request can go to, inhibited ones among them. @throws ERR_DISCOVERY */
@@ -60,7 +60,7 @@ export class Router {
     await this.#source.close();
   }
 
-  #route(request: unknown, { instanceId, onWorker, ...options }: RouteOptions): Route {
+  #route({ instanceId, onWorker, ...options }: RouteOptions): Route {
     const { mode, migrationLimit } = this.#settings;
     if (mode === 'direct' && instanceId === undefined) throw invalidOption('generate.instanceId', "a BigInt in mode 'direct'", instanceId);
     const attempts = this.#attempts(instanceId === undefined ? mode : 'direct', options);
@@ -72,7 +72,7 @@ export class Router {
       choose: (tried) => this.#choose(tried, instanceId),
       noWorkers: () => this.#noWorkers(instanceId),
       begin: (worker, number, migration) => new Attempt({ ...attempts, worker, number, migration }),
-      open: (worker, streamOptions) => this.#open(worker, request, streamOptions),
+      open: (worker, request, streamOptions) => this.#open(worker, request, streamOptions),
       report: (worker, failure) => this.#report(worker, failure),
       cancelledBefore: (number, migration) => this.#cancelledBefore(number, migration),
     };

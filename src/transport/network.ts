@@ -3,6 +3,7 @@ import * as tls from 'node:tls';
 import type { Duplex } from 'node:stream';
 import { DynamoTracingError } from '../errors/index.js';
 import type { Environment } from '../internal/index.js';
+import { Deadline } from './deadline.js';
 import { readTlsSettings, type ClientTls, type ServerTls, type TlsOptions, type TlsSettings } from './tls-settings.js';
 import type { Network, NetworkListener, NetworkTarget } from './types.js';
 
@@ -42,8 +43,8 @@ function connectTls(target: NetworkTarget, { context, insecure, serverName }: Cl
   const socket = tls.connect(options);
   socket.setNoDelay(true);
   socket.once('connect', () => {
-    const timer = setTimeout(() => socket.destroy(handshakeTimeout(timeoutMs)), timeoutMs);
-    const done = (): void => clearTimeout(timer);
+    const deadline = new Deadline(timeoutMs, () => socket.destroy(handshakeTimeout(timeoutMs)));
+    const done = (): void => deadline.clear();
     socket.once('secureConnect', done).once('close', done);
   });
   return socket;

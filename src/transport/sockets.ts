@@ -1,4 +1,5 @@
 import { Duplex } from 'node:stream';
+import { Deadline } from './deadline.js';
 import type { Network, NetworkTarget } from './types.js';
 
 /** Parts of a net.Socket that links in memory may lack. */
@@ -65,9 +66,8 @@ const NOTHING = (): void => undefined;
 /** Sends a last message and FIN, reads on to nowhere until the peer has closed too, and destroys what is left after `timeoutMs`. */
 export function finish(socket: Duplex, timeoutMs: number, last: readonly Uint8Array[] = []): void {
   if (socket.destroyed) return;
-  const timer = setTimeout(() => socket.destroy(), timeoutMs);
-  timer.unref();
-  socket.once('close', () => clearTimeout(timer));
+  const deadline = new Deadline(timeoutMs, () => socket.destroy()).unref();
+  socket.once('close', () => deadline.clear());
   for (const chunk of last) socket.write(chunk);
   socket.end();
   socket.removeAllListeners('data').on('data', NOTHING).resume();

@@ -2,7 +2,8 @@ import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createSecureContext, type SecureContext } from 'node:tls';
 import { DynamoTracingError, isDynamoTracingError } from '../errors/index.js';
-import { booleanOption, envInteger, invalidOption, isTruthy, numberOption, optionalOption, readOptions, type Environment, type OptionReader } from '../internal/index.js';
+import { booleanOption, envInteger, invalidOption, isTruthy, optionalOption, readOptions, type Environment, type OptionReader } from '../internal/index.js';
+import { durationOption } from './deadline.js';
 
 /**
  * TLS of both planes. Paths are PEM files, read and parsed once, at start-up. A listener speaks TLS when it has certificate and key; a connection
@@ -75,7 +76,7 @@ function spec(env: Environment) {
     serverName: optionalOption<string>('a name', (value) => typeof value === 'string' && value !== ''),
     clientCertPath: pathOption(env, 'DYN_TCP_TLS_CLIENT_CERT_PATH'),
     clientKeyPath: pathOption(env, 'DYN_TCP_TLS_CLIENT_KEY_PATH'),
-    handshakeTimeoutMs: numberOption(envInteger(env, 'DYN_TCP_TLS_HANDSHAKE_TIMEOUT_SECS', 3, { min: 1 }) * 1000, { min: 1 }),
+    handshakeTimeoutMs: durationOption(envInteger(env, 'DYN_TCP_TLS_HANDSHAKE_TIMEOUT_SECS', 3, { min: 1, max: 2_000_000 }) * 1000, { min: 1 }),
   };
 }
 

@@ -1,7 +1,8 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { functionOption, numberOption, optionalOption, readOptions, stringOption, type Environment, type OptionsOf } from '../../internal/index.js';
+import { functionOption, optionalOption, readOptions, stringOption, type Environment, type OptionsOf } from '../../internal/index.js';
 import { readLogger, type LoggerOption } from '../../logging/index.js';
+import { durationOption } from '../deadline.js';
 
 /** Options of {@link FileDiscovery}. */
 export interface FileDiscoveryOptions {
@@ -21,8 +22,8 @@ export interface FileDiscoveryOptions {
 
 const SPEC = {
   root: stringOption(''),
-  ttlMs: numberOption(10_000, { min: 1000 }),
-  rescanMs: numberOption(1000, { min: 20 }),
+  ttlMs: durationOption(10_000, { min: 1000 }),
+  rescanMs: durationOption(1000, { min: 20 }),
   logger: readLogger,
   now: functionOption<() => number>(),
   env: optionalOption<Environment>('an object', (value) => typeof value === 'object' && value !== null),

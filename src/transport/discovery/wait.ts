@@ -1,4 +1,5 @@
 import { DynamoTracingError } from '../../errors/index.js';
+import { callDuration, Deadline } from '../deadline.js';
 import type { Instance } from './instance.js';
 import type { InstanceWatch } from './instance-watch.js';
 
@@ -13,13 +14,14 @@ export interface WaitOptions {
 }
 
 /** Waits on a watch of its own, which it closes however it ends. */
-export async function awaitInstances(name: string, open: () => Promise<InstanceWatch>, { timeoutMs = 30_000, count = 1, signal }: WaitOptions): Promise<readonly Instance[]> {
+export async function awaitInstances(name: string, open: () => Promise<InstanceWatch>, { timeoutMs: given, count = 1, signal }: WaitOptions): Promise<readonly Instance[]> {
+  const timeoutMs = callDuration(given, 30_000, 'timeoutMs');
   if (signal?.aborted === true) throw cancelled(signal);
   const watch = await open();
   try {
     return await new Promise<readonly Instance[]>((resolve, reject) => {
       // Not unref'd: the caller is waiting, its process must live to hear the answer.
-      const timer = setTimeout(() => settle(() => reject(tooFew(name, watch.instances.length, count, timeoutMs))), timeoutMs);
+      const deadline = new Deadline(timeoutMs, () => settle(() => reject(tooFew(name, watch.instances.length, count, timeoutMs))));
       const onAbort = (): void => settle(() => reject(cancelled(signal)));
       const look = (): void => {
         if (watch.instances.length >= count) settle(() => resolve(watch.instances));
@@ -28,7 +30,7 @@ export async function awaitInstances(name: string, open: () => Promise<InstanceW
       const onClosed = (): void => settle(() => reject(new DynamoTracingError('ERR_CLIENT_CLOSED', 'discovery was closed while waiting')));
       const unclose = watch.onClosed(onClosed);
       function settle(step: () => void): void {
-        clearTimeout(timer);
+        deadline.clear();
         signal?.removeEventListener('abort', onAbort);
         unsubscribe();
         unclose();

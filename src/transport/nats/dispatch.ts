@@ -1,7 +1,8 @@
 import { DynamoTracingError, type ErrorCode } from '../../errors/index.js';
-import { numberOption, readOptions } from '../../internal/index.js';
+import { readOptions } from '../../internal/index.js';
 import { classifyAck, type Ack, type RequestHeaders } from '../../protocol/index.js';
 import { carrierOf, type NatsHeaders } from '../../trace-context/index.js';
+import { callDuration, durationOption } from '../deadline.js';
 import type { RequestDispatch, SendOptions } from '../types.js';
 import type { NatsConnection, NatsMessage } from './client-types.js';
 import { natsFailure } from './failures.js';
@@ -13,7 +14,7 @@ export interface NatsDispatchOptions {
   readonly requestTimeoutMs?: number | undefined;
 }
 
-const SPEC = { requestTimeoutMs: numberOption(5000, { min: 1 }) };
+const SPEC = { requestTimeoutMs: durationOption(5000, { min: 1 }) };
 
 /**
  * The NATS request plane as a {@link RequestDispatch}: addresses are subjects, headers are NATS headers, the payload is one
@@ -23,7 +24,8 @@ const SPEC = { requestTimeoutMs: numberOption(5000, { min: 1 }) };
 export function natsDispatch(connection: NatsConnection, options?: NatsDispatchOptions): RequestDispatch {
   const { requestTimeoutMs } = readOptions('natsDispatch', SPEC, options);
   return {
-    send: async (subject, headers, payloadParts, { signal, timeoutMs = requestTimeoutMs } = {}) => {
+    send: async (subject, headers, payloadParts, { signal, timeoutMs: given } = {}) => {
+      const timeoutMs = callDuration(given, requestTimeoutMs, 'timeoutMs', 1);
       if (signal?.aborted === true) throw cancelled(subject, signal);
       const sent = natsHeaders(headers);
       const payload = joined(payloadParts);

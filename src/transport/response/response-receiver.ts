@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { DynamoTracingError } from '../../errors/index.js';
 import { decodeStreamControl, encodeStreamControl, encodeTwoPart, type TwoPartFrame } from '../../protocol/index.js';
+import { Deadline } from '../deadline.js';
 import type { FrameSource } from '../frame-source.js';
 import { finish } from '../sockets.js';
 import type { ResponseStream, StreamEnd } from '../types.js';
@@ -48,7 +49,7 @@ export class ResponseReceiver<T> implements ResponseStream<T> {
   #inputOver = false;
   #socketError: unknown;
   readonly #waiters: Waiter<T>[] = [];
-  #timer: NodeJS.Timeout | undefined;
+  #deadline: Deadline | undefined;
 
   constructor(
     private readonly socket: Duplex,
@@ -122,7 +123,7 @@ export class ResponseReceiver<T> implements ResponseStream<T> {
   }
 
   #serve(): void {
-    clearTimeout(this.#timer);
+    this.#deadline?.clear();
     while (this.#waiters.length > 0) {
       let result: IteratorResult<T, undefined> | undefined;
       try {
@@ -193,7 +194,7 @@ export class ResponseReceiver<T> implements ResponseStream<T> {
   /** `last`: what the worker is told before FIN; undefined when there is no point. */
   #close(end: StreamEnd, state: 'failed' | 'over', last: readonly Uint8Array[] | undefined): void {
     this.#state = state;
-    clearTimeout(this.#timer);
+    this.#deadline?.clear();
     this.settings.signal?.removeEventListener('abort', this.#onAbort);
     this.socket.off('data', this.#onData);
     if (last === undefined) this.socket.destroy();
@@ -203,10 +204,10 @@ export class ResponseReceiver<T> implements ResponseStream<T> {
   }
 
   #startTimer(): void {
-    clearTimeout(this.#timer);
+    this.#deadline?.clear();
     const { inactivityTimeoutMs, items } = this.settings;
-    if (items.complete) this.#timer = setTimeout(this.#onInputOver, SENTINEL_WAIT_MS);
-    else if (inactivityTimeoutMs > 0) this.#timer = setTimeout(() => this.#onInactive(), inactivityTimeoutMs);
+    if (items.complete) this.#deadline = new Deadline(SENTINEL_WAIT_MS, this.#onInputOver);
+    else if (inactivityTimeoutMs > 0) this.#deadline = new Deadline(inactivityTimeoutMs, () => this.#onInactive());
   }
 
   #onInactive(): void {

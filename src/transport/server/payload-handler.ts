@@ -1,6 +1,7 @@
 import { RateLimit } from '../../internal/index.js';
 import { RECORD_TARGETS } from '../../logging/index.js';
 import { ACK_ACCEPTED, ACK_AT_CAPACITY, ACK_POOL_CLOSED, type RequestHeaders } from '../../protocol/index.js';
+import { Deadline } from '../deadline.js';
 import type { EndpointEntry } from './endpoint-entry.js';
 import { readEnvelope, type Envelope } from './envelope.js';
 import { HandledRequest, type HandledRequestSettings } from './handled-request.js';
@@ -82,10 +83,10 @@ export class PayloadHandler {
     this.#draining = true;
     if (this.#active.size === 0) return;
     const idle = new Promise<void>((resolve) => (this.#onIdle = resolve));
-    let timer: NodeJS.Timeout | undefined;
-    const grace = new Promise<'over'>((resolve) => (timer = setTimeout(resolve, graceMs, 'over')));
+    let deadline: Deadline | undefined;
+    const grace = new Promise<'over'>((resolve) => (deadline = new Deadline(graceMs, () => resolve('over'))));
     const result = await Promise.race([idle, grace]);
-    clearTimeout(timer);
+    deadline?.clear();
     if (result === 'over') await this.#killAll();
   }
 

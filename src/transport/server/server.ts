@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream';
 import { DynamoTracingError } from '../../errors/index.js';
 import { invalidOption } from '../../internal/index.js';
 import { ACK_INVALID_PATH, ACK_POOL_CLOSED, formatWorkerAddress, MAX_FIELD_SIZE, unknownEndpointAck, type RequestFrame } from '../../protocol/index.js';
+import { callDuration } from '../deadline.js';
 import type { EndpointName } from '../discovery/index.js';
 import { readServerOptions, type RequestPlaneServerOptions, type ServerSettings } from '../settings.js';
 import type { EndpointHandler, EndpointOptions, NetworkListener, NetworkTarget, ServedEndpoint } from '../types.js';
@@ -71,9 +72,11 @@ export class RequestPlaneServer {
   /**
    * Accepts no more connections and answers further requests as unavailable, lets requests in flight go on for `graceMs` and
    * kills those that are left, then closes every socket. Default: the server's `graceMs`. Later calls give the same promise.
+   * @throws ERR_OPTION_INVALID
    */
-  close({ graceMs = this.#settings.graceMs }: { readonly graceMs?: number } = {}): Promise<void> {
-    return (this.#closing ??= this.#close(graceMs));
+  close({ graceMs }: { readonly graceMs?: number } = {}): Promise<void> {
+    const grace = callDuration(graceMs, this.#settings.graceMs, 'graceMs');
+    return (this.#closing ??= this.#close(grace));
   }
 
   async #close(graceMs: number): Promise<void> {

@@ -6,6 +6,7 @@ export {
   AckDecoder,
   classifyAck,
   encodeAck,
+  readAck,
   tooLargeAck,
   unknownEndpointAck,
   type Ack,

@@ -110,7 +110,7 @@ export type StreamEnd =
 export interface ResponseStream<T = unknown> extends AsyncIterableIterator<T, undefined, undefined> {
   /** The engine context id that went with the request. */
   readonly requestId: string;
-  /** Settles when the stream is over, whoever ended it. Never rejects. */
+  /** Settles when the stream is over and what came before its end has been read, whoever ended it. Never rejects. */
   readonly ended: Promise<StreamEnd>;
   /** Asks the worker to stop generating; what it still sends can be read. An end without the final mark is then clean. */
   stop(): void;
@@ -130,6 +130,8 @@ export interface StreamClient {
    * began); ERR_CONNECTION_CLOSED; ERR_MESSAGE_INVALID
    */
   openStream<T = unknown>(address: string, request: unknown, options?: StreamOptions): Promise<ResponseStream<T>>;
+  /** Opens a connection to a worker ahead of the first request, where the plane has one. @throws ERR_ADDRESS_INVALID, ERR_CLIENT_CLOSED */
+  warm?(address: string): void;
 }
 
 /** Which endpoint a request came to. */

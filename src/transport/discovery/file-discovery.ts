@@ -1,7 +1,8 @@
 import { DynamoTracingError, errorFact } from '../../errors/index.js';
-import { invalidOption, randomHex } from '../../internal/index.js';
+import { invalidOption } from '../../internal/index.js';
 import { RECORD_TARGETS } from '../../logging/index.js';
 import { isPayloadCodecName, type PayloadCodecName } from '../../protocol/index.js';
+import { instanceIdOption, newInstanceId } from '../instance-id.js';
 import { Announcement } from './announcement.js';
 import type { Instance, InstanceTransport } from './instance.js';
 import { InstanceFiles } from './instance-files.js';
@@ -9,7 +10,6 @@ import { InstanceReader } from './instance-reader.js';
 import type { InstanceWatch } from './instance-watch.js';
 import { endpointText, readEndpointName, type EndpointName } from './names.js';
 import { keepAliveMs, readFileDiscoveryOptions, type FileDiscoveryOptions, type FileDiscoverySettings } from './options.js';
-import { isInstanceId } from './store-key.js';
 import { awaitInstances, type WaitOptions } from './wait.js';
 import { WatchedEndpoints } from './watched-endpoints.js';
 
@@ -22,11 +22,6 @@ export interface InstanceDraft extends EndpointName {
   readonly deviceType?: string | undefined;
   /** Default `json`. */
   readonly codec?: PayloadCodecName | undefined;
-}
-
-/** A new instance id: a random unsigned 64-bit integer. */
-export function newInstanceId(): bigint {
-  return BigInt(`0x${randomHex(8)}`);
 }
 
 /**
@@ -164,8 +159,8 @@ function nameOf(endpoint: string | EndpointName): string {
 
 function readDraft(draft: InstanceDraft): Instance {
   const { namespace, component, endpoint } = readEndpointName(draft, 'instance');
-  const { instanceId = newInstanceId(), transport, deviceType, codec = 'json' } = draft;
-  if (!isInstanceId(instanceId)) throw invalidOption('instance.instanceId', 'a BigInt from 0 to 2^64 - 1', instanceId);
+  const { transport, deviceType, codec = 'json' } = draft;
+  const instanceId = instanceIdOption(draft.instanceId, 'instance.instanceId') ?? newInstanceId();
   const values: readonly unknown[] = Object.values(transport);
   if (!('tcp' in transport || 'nats_tcp' in transport) || values.length !== 1 || typeof values[0] !== 'string') throw invalidOption('instance.transport', '{ tcp } or { nats_tcp }', transport);
   if (!isPayloadCodecName(codec)) throw invalidOption('instance.codec', "'json' or 'msgpack'", codec);

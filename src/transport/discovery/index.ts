@@ -1,5 +1,5 @@
 export { type Announcement, type InstanceChanges } from './announcement.js';
-export { FileDiscovery, newInstanceId, type InstanceDraft } from './file-discovery.js';
+export { FileDiscovery, type InstanceDraft } from './file-discovery.js';
 export { type Instance, type InstanceTransport } from './instance.js';
 export { type InstanceChange, type InstanceListener, type InstanceWatch } from './instance-watch.js';
 export { endpointText, readEndpointName, type EndpointName } from './names.js';

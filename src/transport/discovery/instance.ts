@@ -1,7 +1,7 @@
 import { errorFact } from '../../errors/index.js';
 import { decodeJson, isPayloadCodecName, jsonText, type PayloadCodecName } from '../../protocol/index.js';
 import type { EndpointName } from './names.js';
-import { isInstanceId } from './store-key.js';
+import { isInstanceId } from '../instance-id.js';
 
 /** How an instance is reached: `tcp` holds `ip:port/endpoint_path`, `nats_tcp` the subject of the NATS request plane. */
 export type InstanceTransport = { readonly tcp: string } | { readonly nats_tcp: string };

@@ -1,7 +1,5 @@
 import type { EndpointName } from './names.js';
 
-const MAX_U64 = 0xffff_ffff_ffff_ffffn;
-
 /** Key of an instance in the store: `namespace/component/endpoint/<id in lower hex>`. */
 export function instanceKey({ namespace, component, endpoint }: EndpointName, instanceId: bigint): string {
   return `${namespace}/${component}/${endpoint}/${instanceId.toString(16)}`;
@@ -22,11 +20,6 @@ export function parseFileName(fileName: string): (EndpointName & { readonly inst
   const [namespace = '', component = '', endpoint = '', hex = '', ...more] = key?.split('/') ?? [];
   if (more.length > 0 || namespace === '' || component === '' || endpoint === '' || !/^[0-9a-f]{1,16}$/.test(hex)) return undefined;
   return { namespace, component, endpoint, instanceId: BigInt(`0x${hex}`) };
-}
-
-/** Whether `id` can be an instance id: an unsigned 64-bit integer. */
-export function isInstanceId(id: unknown): id is bigint {
-  return typeof id === 'bigint' && id >= 0n && id <= MAX_U64;
 }
 
 function decode(fileName: string): string | undefined {

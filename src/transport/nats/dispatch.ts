@@ -1,7 +1,8 @@
-import { DynamoTracingError, type ErrorCode } from '../../errors/index.js';
+import { DynamoTracingError } from '../../errors/index.js';
 import { readOptions } from '../../internal/index.js';
-import { classifyAck, type Ack, type RequestHeaders } from '../../protocol/index.js';
+import { readAck, type RequestHeaders } from '../../protocol/index.js';
 import { carrierOf, type NatsHeaders } from '../../trace-context/index.js';
+import { ackError } from '../client/ack-error.js';
 import { callDuration, durationOption } from '../deadline.js';
 import type { RequestDispatch, SendOptions } from '../types.js';
 import type { NatsConnection, NatsMessage } from './client-types.js';
@@ -31,7 +32,8 @@ export function natsDispatch(connection: NatsConnection, options?: NatsDispatchO
       const payload = joined(payloadParts);
       refuseTooLarge(connection, headersSize(sent), payload.length);
       const reply = await abortable(subject, signal, request(connection, subject, payload, sent, timeoutMs));
-      refuseByAck(subject, classifyAck(Buffer.from(reply.data.buffer, reply.data.byteOffset, reply.data.byteLength).toString('utf8')));
+      const ack = readAck(reply.data);
+      if (ack.kind !== 'accepted') throw ackError(ack, subject);
     },
   };
 }
@@ -74,19 +76,6 @@ function refuseTooLarge(connection: NatsConnection, headersLength: number, paylo
   const size = headersLength + payloadLength;
   if (limit === undefined || limit <= 0 || size <= limit) return;
   throw new DynamoTracingError('ERR_FRAME_TOO_LARGE', `the request takes ${size} bytes with its headers (max_payload of the NATS server: ${limit} bytes)`, { size, limit });
-}
-
-/** Refusals by what the worker answered; an accepted request has none. */
-const REFUSALS: Readonly<Record<Exclude<Ack['kind'], 'accepted'>, ErrorCode>> = {
-  overloaded: 'ERR_WORKER_OVERLOADED',
-  unavailable: 'ERR_WORKER_UNAVAILABLE',
-  'unknown-endpoint': 'ERR_UNKNOWN_ENDPOINT',
-  rejected: 'ERR_REQUEST_REJECTED',
-};
-
-function refuseByAck(subject: string, ack: Ack): void {
-  if (ack.kind === 'accepted') return;
-  throw new DynamoTracingError(REFUSALS[ack.kind], `NATS request to ${subject} was refused: ${ack.text.slice(0, 256)}`, { subject, ack: ack.text });
 }
 
 /** The client cannot take a request back: giving up leaves its answer unread. */

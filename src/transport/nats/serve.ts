@@ -2,6 +2,7 @@ import { readLogger, RECORD_TARGETS, type Log, type LoggerOption } from '../../l
 import { ACK_ACCEPTED, type RequestHeaders } from '../../protocol/index.js';
 import { carrierOf } from '../../trace-context/index.js';
 import type { EndpointName } from '../discovery/index.js';
+import { instanceIdOption } from '../instance-id.js';
 import { makeEndpoint, type EndpointEntry } from '../server/endpoint-entry.js';
 import type { PayloadHandler } from '../server/payload-handler.js';
 import type { EndpointHandler, EndpointIdentity } from '../types.js';
@@ -49,7 +50,7 @@ export async function serveNats<Request = unknown, Item = unknown>(
   options: ServeNatsOptions = {},
 ): Promise<NatsEndpoint> {
   const log = readLogger(options.logger, 'serveNats.logger');
-  const entry = makeEndpoint(name, handler as EndpointHandler, options.instanceId ?? server.instanceId);
+  const entry = makeEndpoint(name, handler as EndpointHandler, instanceIdOption(options.instanceId, 'serveNats.instanceId') ?? server.instanceId);
   const subject = natsSubject(entry, entry.instanceId);
   const subscription = connection.subscribe(subject, {
     queue: QUEUE,

@@ -88,6 +88,7 @@ export class Registration<T> implements CallWaiter {
     const stream = new ResponseReceiver<T>(socket, frames, settings);
     this.#stream = stream;
     this.owner.adopt(stream);
+    stream.begin();
     this.#resolve(stream);
   }
 

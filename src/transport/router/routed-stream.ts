@@ -60,6 +60,7 @@ export class RoutedStream<T = unknown> implements ResponseStream<T> {
     this.ended = new Promise((resolve) => {
       this.#resolveEnded = resolve;
     });
+    route.options.signal?.addEventListener('abort', this.#onAbort, { once: true });
   }
 
   /** The worker that serves the request, or was tried last; undefined before the first attempt. */
@@ -119,10 +120,9 @@ export class RoutedStream<T = unknown> implements ResponseStream<T> {
   }
 
   async #begin(): Promise<IteratorResult<T, undefined>> {
-    const { signal } = this.#route.options;
-    if (this.#end !== undefined) return DONE;
-    signal?.addEventListener('abort', this.#onAbort, { once: true });
-    if (signal?.aborted === true) this.#cancel('kill');
+    const aborted = this.#route.options.signal?.aborted === true;
+    if (this.#end !== undefined && !aborted) return DONE;
+    if (aborted) this.#cancel('kill');
     try {
       const first = await this.#attemptUntilFirstItem();
       void this.#stream?.ended.then((end) => this.#finish(end));

@@ -1,10 +1,12 @@
 import { DynamoTracingError } from '../../errors/index.js';
-import { invalidOption, monotonicMs } from '../../internal/index.js';
+import { guarded, invalidOption, monotonicMs } from '../../internal/index.js';
 import { RECORD_TARGETS } from '../../logging/index.js';
 import type { Failure } from '../../protocol/index.js';
 import { activeContext, getTraceScope, newRequestId } from '../../trace-context/index.js';
+import { instanceIdOption } from '../instance-id.js';
 import type { ResponseStream, StreamOptions } from '../types.js';
 import { Attempt, type AttemptStart, type Migration } from './attempt.js';
+import { PendingCalls } from './pending-calls.js';
 import { readRouterOptions, type RouterOptions, type RouterSettings } from './options.js';
 import { RoutedStream, type Route } from './routed-stream.js';
 import { MODE_NAMES, Selection, type RouterMode } from './selection.js';
@@ -27,12 +29,13 @@ export class Router {
   readonly #settings: RouterSettings;
   readonly #source: WorkerSource;
   readonly #selection: Selection;
+  readonly #pending = new PendingCalls();
   #closed = false;
 
   /** @throws ERR_OPTION_INVALID, ERR_ENV_INVALID, ERR_ADDRESS_INVALID */
   constructor(options: RouterOptions) {
     this.#settings = readRouterOptions(options);
-    this.#source = new WorkerSource(this.#settings.workers);
+    this.#source = new WorkerSource(this.#settings.workers, { onFound: (worker) => this.#warm(worker), onGone: (worker) => this.#onGone(worker) });
     this.#selection = new Selection(this.#settings.inhibitedMs, this.#settings.now ?? monotonicMs);
   }
 
@@ -63,6 +66,7 @@ export class Router {
   #route({ instanceId, onWorker, ...options }: RouteOptions): Route {
     const { mode, migrationLimit } = this.#settings;
     if (mode === 'direct' && instanceId === undefined) throw invalidOption('generate.instanceId', "a BigInt in mode 'direct'", instanceId);
+    instanceIdOption(instanceId, 'generate.instanceId');
     const attempts = this.#attempts(instanceId === undefined ? mode : 'direct', options);
     return {
       migrationLimit,
@@ -105,7 +109,17 @@ export class Router {
   async #open<T>(worker: RoutedWorker, request: unknown, options: StreamOptions): Promise<ResponseStream<T>> {
     const client = this.#settings.clients[worker.plane];
     if (client === undefined) throw this.#noWorkers(worker.workerId);
-    return client.openStream<T>(worker.address, request, options);
+    return this.#pending.open(worker, options, (callOptions) => client.openStream<T>(worker.address, request, callOptions));
+  }
+
+  #onGone(worker: RoutedWorker): void {
+    this.#pending.fail(worker);
+    this.#selection.forget(worker);
+  }
+
+  #warm({ plane, address }: RoutedWorker): void {
+    const client = this.#settings.clients[plane];
+    if (client?.warm !== undefined) guarded('router.client.warm', () => client.warm?.(address), undefined);
   }
 
   #report(worker: RoutedWorker, failure: Failure | undefined): void {

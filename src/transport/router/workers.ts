@@ -1,5 +1,6 @@
 import { invalidOption } from '../../internal/index.js';
 import { parseWorkerAddress, type PayloadCodecName } from '../../protocol/index.js';
+import { instanceIdOption } from '../instance-id.js';
 import type { Instance, InstanceTransport } from '../discovery/index.js';
 
 /** A worker that requests can be routed to. */
@@ -19,6 +20,8 @@ export type StaticWorker = string | InstanceTransport | Instance;
 /** Workers that change: what a watch of discovery gives. */
 export interface WorkerList {
   readonly instances: readonly Instance[];
+  /** Hears every change. Without it, vanished workers are noticed by their silence alone. */
+  onChange?(listener: () => void): unknown;
   close(): void;
 }
 
@@ -37,6 +40,7 @@ function readStaticWorker(given: unknown, codec: PayloadCodecName, path: string)
   if (typeof given !== 'object' || given === null) throw invalidOption(path, 'an address, { tcp }, { nats_tcp } or an instance', given);
   if ('transport' in given && isTransport(given.transport)) {
     const instance = given as Instance;
+    if (instanceIdOption(instance.instanceId, `${path}.instanceId`) === undefined) throw invalidOption(`${path}.instanceId`, 'a BigInt from 0 to 2^64 - 1', undefined);
     checkTcp(instance.transport);
     return workerOfInstance(instance);
   }

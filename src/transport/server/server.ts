@@ -4,9 +4,10 @@ import { invalidOption } from '../../internal/index.js';
 import { ACK_INVALID_PATH, ACK_POOL_CLOSED, formatWorkerAddress, MAX_FIELD_SIZE, unknownEndpointAck, type RequestFrame } from '../../protocol/index.js';
 import { callDuration } from '../deadline.js';
 import type { EndpointName } from '../discovery/index.js';
+import { instanceIdOption, newInstanceId } from '../instance-id.js';
 import { readServerOptions, type RequestPlaneServerOptions, type ServerSettings } from '../settings.js';
 import type { EndpointHandler, EndpointOptions, NetworkListener, NetworkTarget, ServedEndpoint } from '../types.js';
-import { makeEndpoint, randomInstanceId, type EndpointEntry } from './endpoint-entry.js';
+import { makeEndpoint, type EndpointEntry } from './endpoint-entry.js';
 import { PayloadHandler } from './payload-handler.js';
 import { ServerConnection, type Admission } from './server-connection.js';
 
@@ -37,7 +38,7 @@ export class RequestPlaneServer {
   /** @throws ERR_OPTION_INVALID, ERR_ENV_INVALID */
   constructor(options?: RequestPlaneServerOptions) {
     this.#settings = readServerOptions(options);
-    this.instanceId = this.#settings.instanceId ?? randomInstanceId();
+    this.instanceId = this.#settings.instanceId ?? newInstanceId();
     this.payloads = new PayloadHandler(this.#settings);
   }
 
@@ -60,8 +61,8 @@ export class RequestPlaneServer {
    * @throws ERR_OPTION_INVALID, also for a path that is taken
    */
   endpoint<Request = unknown, Item = unknown>(name: string | EndpointName, handler: EndpointHandler<Request, Item>, options: EndpointOptions = {}): ServedEndpoint {
-    const wanted = makeEndpoint(name, handler as EndpointHandler, options.instanceId ?? this.instanceId);
-    const entry = options.path === undefined && options.instanceId === undefined && this.#endpoints.has(pathOf(wanted)) ? makeEndpoint(name, handler as EndpointHandler, randomInstanceId()) : wanted;
+    const wanted = makeEndpoint(name, handler as EndpointHandler, instanceIdOption(options.instanceId, 'endpoint.instanceId') ?? this.instanceId);
+    const entry = options.path === undefined && options.instanceId === undefined && this.#endpoints.has(pathOf(wanted)) ? makeEndpoint(name, handler as EndpointHandler, newInstanceId()) : wanted;
     const path = options.path ?? pathOf(entry);
     if (this.#endpoints.has(path)) throw invalidOption('endpoint.path', 'a path that is not served yet', path);
     if (path === '' || Buffer.byteLength(path) > MAX_FIELD_SIZE) throw invalidOption('endpoint.path', `1 to ${MAX_FIELD_SIZE} bytes`, path);

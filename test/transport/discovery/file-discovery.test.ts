@@ -4,7 +4,8 @@ import { once } from 'node:events';
 import { linkSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { FileDiscovery, newInstanceId, type FileDiscoveryOptions, type Instance } from '../../../src/transport/discovery/index.js';
+import { FileDiscovery, type FileDiscoveryOptions, type Instance } from '../../../src/transport/discovery/index.js';
+import { newInstanceId } from '../../../src/transport/instance-id.js';
 import { until } from '../../support/until.js';
 
 const ID = 1666583245372125727n;

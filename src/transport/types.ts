@@ -76,6 +76,11 @@ export interface StreamOptions {
    * well instead of thrown. Default false: the bare `data` values; an item without data is skipped.
    */
   readonly annotated?: boolean | undefined;
+  /**
+   * Take an engine's rejection for an error: engines of Dynamo say it as data, `finish_reason: { error: text }`. It is then thrown as
+   * ERR_WORKER_ERROR (`errorType` 'backend_unknown', the engine's text as message), or with `annotated` an error item. Default false.
+   */
+  readonly engineErrors?: boolean | undefined;
   /** Whose trace the request continues. Default: the current context. */
   readonly context?: Context | undefined;
   /** Further headers of the request; those of this package win. Default none. */

@@ -66,6 +66,7 @@ export class StreamCaller implements StreamClient {
     return this.responses.register<T>(requestId, {
       codec,
       annotated: options.annotated ?? false,
+      engineErrors: options.engineErrors ?? false,
       signal: options.signal,
       inactivityTimeoutMs: callDuration(options.inactivityTimeoutMs, this.settings.inactivityTimeoutMs, 'inactivityTimeoutMs'),
       onBadFrame: (error) => this.settings.logger.emit('warn', RECORD_TARGETS.transport, 'a response frame could not be read', { error_detail: error.message, request_id: requestId }),

@@ -20,7 +20,7 @@ export interface InstanceDraft extends EndpointName {
   readonly instanceId?: bigint | undefined;
   /** `cpu` or `cuda`. Default: not said. */
   readonly deviceType?: string | undefined;
-  /** Default `json`. */
+  /** Default DYN_REQUEST_PLANE_CODEC, else `msgpack`, as in Dynamo. */
   readonly codec?: PayloadCodecName | undefined;
 }
 
@@ -63,7 +63,7 @@ export class FileDiscovery {
    */
   async announce(draft: InstanceDraft): Promise<Announcement> {
     this.#open();
-    const announcement = new Announcement(this.#files, (gone) => this.#forget(gone), readDraft(draft));
+    const announcement = new Announcement(this.#files, (gone) => this.#forget(gone), readDraft(draft, this.#settings.codec));
     await announcement.publish(this.#now() - this.#settings.ttlMs);
     if (this.#closed !== undefined) {
       await announcement.withdraw();
@@ -157,9 +157,9 @@ function nameOf(endpoint: string | EndpointName): string {
   return endpointText(readEndpointName(endpoint, 'endpoint'));
 }
 
-function readDraft(draft: InstanceDraft): Instance {
+function readDraft(draft: InstanceDraft, defaultCodec: PayloadCodecName): Instance {
   const { namespace, component, endpoint } = readEndpointName(draft, 'instance');
-  const { transport, deviceType, codec = 'json' } = draft;
+  const { transport, deviceType, codec = defaultCodec } = draft;
   const instanceId = instanceIdOption(draft.instanceId, 'instance.instanceId') ?? newInstanceId();
   const values: readonly unknown[] = Object.values(transport);
   if (!('tcp' in transport || 'nats_tcp' in transport) || values.length !== 1 || typeof values[0] !== 'string') throw invalidOption('instance.transport', '{ tcp } or { nats_tcp }', transport);

@@ -2,6 +2,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { functionOption, optionalOption, readOptions, stringOption, type Environment, type OptionsOf } from '../../internal/index.js';
 import { readLogger, type LoggerOption } from '../../logging/index.js';
+import { isPayloadCodecName, type PayloadCodecName } from '../../protocol/index.js';
 import { durationOption } from '../deadline.js';
 
 /** Options of {@link FileDiscovery}. */
@@ -16,7 +17,7 @@ export interface FileDiscoveryOptions {
   readonly logger?: LoggerOption | undefined;
   /** Milliseconds since 1970, compared with files' modification times. Default: Date.now; for tests. */
   readonly now?: (() => number) | undefined;
-  /** Variables that the default of `root` is read from. Default process.env. */
+  /** Variables that the defaults of `root` and of an announced codec are read from. Default process.env. */
   readonly env?: Environment | undefined;
 }
 
@@ -29,14 +30,20 @@ const SPEC = {
   env: optionalOption<Environment>('an object', (value) => typeof value === 'object' && value !== null),
 };
 
-export type FileDiscoverySettings = OptionsOf<typeof SPEC>;
+export type FileDiscoverySettings = OptionsOf<typeof SPEC> & {
+  /** Codec of announcements that name none. */
+  readonly codec: PayloadCodecName;
+};
 
 /** @throws ERR_OPTION_INVALID */
 export function readFileDiscoveryOptions(options: FileDiscoveryOptions | undefined): FileDiscoverySettings {
   const read = readOptions('fileDiscovery', SPEC, options);
-  const fromEnv = (read.env ?? process.env)['DYN_FILE_KV'] ?? '';
+  const env = read.env ?? process.env;
+  const fromEnv = env['DYN_FILE_KV'] ?? '';
   const root = [read.root, fromEnv].find((path) => path !== '') ?? join(tmpdir(), 'dynamo_store_kv');
-  return Object.freeze({ ...read, root });
+  // Dynamo's rule: unset, empty and anything else mean msgpack.
+  const codec = env['DYN_REQUEST_PLANE_CODEC'];
+  return Object.freeze({ ...read, root, codec: isPayloadCodecName(codec) ? codec : 'msgpack' });
 }
 
 /** Milliseconds between keep-alives: a third of the time to live, at least a second. */

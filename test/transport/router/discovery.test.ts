@@ -119,3 +119,17 @@ it('addresses that were left alone are forgotten when their time is up, and when
   selection.forget(worker(500));
   expect(selection.inhibited).toBe(99);
 });
+
+it.each([
+  [undefined, 'msgpack'],
+  ['', 'msgpack'],
+  ['cbor', 'msgpack'],
+  ['json', 'json'],
+  ['msgpack', 'msgpack'],
+])('an announcement without a codec goes by DYN_REQUEST_PLANE_CODEC as in Dynamo: %j is %s', async (variable, codec) => {
+  const announcer = new FileDiscovery({ root: discovery.root, logger: false, env: { DYN_REQUEST_PLANE_CODEC: variable } });
+  afterTest(() => announcer.close());
+  const name = { namespace: 'n', component: 'c', endpoint: 'e' };
+  const { instance } = await announcer.announce({ ...name, transport: { tcp: '127.0.0.1:9/x' } });
+  expect(instance.codec).toBe(codec);
+});

@@ -1,9 +1,9 @@
 // Sockets: request plane client and server, response plane.
 export { RequestPlaneClient } from './client/client.js';
 export { type HostFilter } from './hosts.js';
-export { newInstanceId } from './instance-id.js';
+export { newInstanceId } from './discovery/record.js';
 export { tcpNetwork, type TcpNetworkOptions } from './network.js';
-export { annotated, type AnnotatedItem } from './server/annotated.js';
+export { annotated, type AnnotatedItem } from './server/items.js';
 export { RequestPlaneServer } from './server/server.js';
 export { type CallOptions, type CommonOptions, type RequestPlaneClientOptions, type RequestPlaneServerOptions, type WorkerOptions } from './settings.js';
 export { type TlsOptions } from './tls-settings.js';

@@ -4,7 +4,7 @@ import { DEFAULT_MAX_MESSAGE_SIZE } from '../protocol/index.js';
 import { ATTRIBUTE_SETS, defaultSpanSettings, type AttributeSet, type SpanSettings } from '../spans/index.js';
 import { durationOption } from './deadline.js';
 import { hostFilterOption, isIpAddress, localIp, resolveHost, type HostFilter } from './hosts.js';
-import { instanceIdOption } from './instance-id.js';
+import { instanceIdOption } from './discovery/record.js';
 import { tcpNetwork } from './network.js';
 import type { Network } from './types.js';
 
@@ -116,7 +116,8 @@ function networkOption(env: Environment): OptionReader<Network> {
   return (value, path) => read(value, path) ?? tcpNetwork({ env });
 }
 
-function attributesOption(env: Environment): OptionReader<SpanSettings> {
+/** Names of span attributes with the filter of the variables. */
+export function attributesOption(env: Environment): OptionReader<SpanSettings> {
   const read = enumOption(ATTRIBUTE_SETS, 'both');
   return (value, path) => {
     const attributes = read(value, path);

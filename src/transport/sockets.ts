@@ -63,10 +63,13 @@ export class TurnWriter {
 
 const NOTHING = (): void => undefined;
 
-/** Sends a last message and FIN, reads on to nowhere until the peer has closed too, and destroys what is left after `timeoutMs`. */
-export function finish(socket: Duplex, timeoutMs: number, last: readonly Uint8Array[] = []): void {
+/** How long a peer may take to close after our FIN, in milliseconds. */
+export const CLOSE_WAIT_MS = 1000;
+
+/** Sends a last message and FIN, reads on to nowhere until the peer has closed too, and destroys what is left after a second. */
+export function finish(socket: Duplex, last: readonly Uint8Array[] = []): void {
   if (socket.destroyed) return;
-  const deadline = new Deadline(timeoutMs, () => socket.destroy()).unref();
+  const deadline = new Deadline(CLOSE_WAIT_MS, () => socket.destroy()).unref();
   socket.once('close', () => deadline.clear());
   for (const chunk of last) socket.write(chunk);
   socket.end();

@@ -1,7 +1,6 @@
-import { DynamoTracingError } from '../../errors/index.js';
+import { DynamoTracingError, type ErrorCode } from '../../errors/index.js';
 import type { Ack } from '../../protocol/index.js';
 import type { SendOptions } from '../types.js';
-import { ackError } from './ack-error.js';
 
 /**
  * One request on its way to its acknowledgement. It settles once: by its ack, by its timeout, by its caller's signal or with
@@ -73,4 +72,17 @@ export class Exchange {
 // One function for all, with no closure until the time is up; then acks that have already arrived count first (see Deadline).
 function onTimeout(exchange: Exchange): void {
   setImmediate(() => exchange.timeOut());
+}
+
+const CODES = {
+  overloaded: ['ERR_WORKER_OVERLOADED', 'is at capacity'],
+  unavailable: ['ERR_WORKER_UNAVAILABLE', 'is unavailable'],
+  'unknown-endpoint': ['ERR_UNKNOWN_ENDPOINT', 'does not serve the endpoint'],
+  rejected: ['ERR_REQUEST_REJECTED', 'refused the request'],
+} as const satisfies Record<Exclude<Ack['kind'], 'accepted'>, readonly [ErrorCode, string]>;
+
+/** The error for an acknowledgement that refuses the request; `ack` holds its text. */
+export function ackError(ack: Ack, address: string): DynamoTracingError {
+  const [code, says] = CODES[ack.kind === 'accepted' ? 'rejected' : ack.kind];
+  return new DynamoTracingError(code, `worker ${address} ${says}: ${ack.text}`, { address, ack: ack.text });
 }

@@ -1,9 +1,8 @@
 import { DynamoTracingError, errorFact } from '../../errors/index.js';
 import { monotonicMs } from '../../internal/index.js';
-import type { ConnectGate } from '../connect-gate.js';
+import { ReconnectPause, type ConnectGate } from '../connecting.js';
 import type { NetworkTarget } from '../types.js';
 import type { Exchange } from './exchange.js';
-import { ReconnectPause } from './reconnect-pause.js';
 import { RequestConnection, type ConnectionOwner, type ConnectionSettings } from './request-connection.js';
 
 export interface HostPoolSettings extends ConnectionSettings {

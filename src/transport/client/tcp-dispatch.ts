@@ -1,7 +1,7 @@
 import { DynamoTracingError } from '../../errors/index.js';
 import { RECORD_TARGETS, type Log } from '../../logging/index.js';
 import { encodeRequestFrame, formatWorkerAddress, parseWorkerAddress, type RequestHeaders } from '../../protocol/index.js';
-import { ConnectGate } from '../connect-gate.js';
+import { ConnectGate } from '../connecting.js';
 import { callDuration } from '../deadline.js';
 import type { RequestDispatch, SendOptions } from '../types.js';
 import { Exchange } from './exchange.js';

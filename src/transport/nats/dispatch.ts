@@ -1,13 +1,11 @@
-import { DynamoTracingError } from '../../errors/index.js';
+import { DynamoTracingError, errorFact, type ErrorCode } from '../../errors/index.js';
 import { readOptions } from '../../internal/index.js';
 import { readAck, type RequestHeaders } from '../../protocol/index.js';
 import { carrierOf, type NatsHeaders } from '../../trace-context/index.js';
-import { ackError } from '../client/ack-error.js';
+import { ackError } from '../client/exchange.js';
 import { callDuration, durationOption } from '../deadline.js';
+import { natsModule, type NatsConnection, type NatsMessage } from './connection.js';
 import type { RequestDispatch, SendOptions } from '../types.js';
-import type { NatsConnection, NatsMessage } from './client-types.js';
-import { natsFailure } from './failures.js';
-import { natsModule } from './load.js';
 
 /** Options of {@link natsDispatch}. */
 export interface NatsDispatchOptions {
@@ -95,4 +93,23 @@ async function abortable<T>(subject: string, signal: SendOptions['signal'], answ
 
 function cancelled(subject: string, signal: AbortSignal): DynamoTracingError {
   return new DynamoTracingError('ERR_CANCELLED', `NATS request to ${subject} was cancelled`, { subject, cause: signal.reason });
+}
+
+/** Names of the NATS client's errors, with our code and our words for them. */
+const CODES: Readonly<Record<string, readonly [ErrorCode, string]>> = {
+  NoResponders: ['ERR_WORKER_UNAVAILABLE', 'nobody serves the subject'],
+  TimeoutError: ['ERR_ACK_TIMEOUT', 'the worker did not acknowledge in time'],
+  ClosedConnectionError: ['ERR_CONNECT_FAILED', 'the NATS connection is closed'],
+  DrainingConnectionError: ['ERR_CONNECT_FAILED', 'the NATS connection is draining'],
+  PermissionViolationError: ['ERR_REQUEST_REJECTED', 'the NATS server does not permit it'],
+  InvalidSubjectError: ['ERR_ADDRESS_INVALID', 'it is no subject'],
+};
+
+/** Turns an error of the NATS client into one of ours; its own or a cause's name decides. */
+export function natsFailure(subject: string, cause: unknown, facts: Readonly<Record<string, unknown>>): DynamoTracingError {
+  for (let error = cause, depth = 0; error !== undefined && depth < 4; error = errorFact(error, 'cause'), depth += 1) {
+    const row = CODES[String(errorFact(error, 'name'))];
+    if (row !== undefined) return new DynamoTracingError(row[0], `NATS request to ${subject}: ${row[1]}`, { ...facts, cause });
+  }
+  return new DynamoTracingError('ERR_CONNECTION_CLOSED', `NATS request to ${subject} failed: ${String(errorFact(cause, 'message') ?? cause)}`, { ...facts, cause });
 }

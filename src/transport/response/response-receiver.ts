@@ -30,8 +30,6 @@ interface Waiter<T> {
  * (64 KiB each), so that a consumer that keeps up is never paused; the rest waits in the kernel and then at the worker.
  */
 const HIGH_WATER = 262_144;
-/** How long the peer may take to close after our FIN or kill, in milliseconds. */
-const CLOSE_WAIT_MS = 1000;
 /** How long a worker may take from its final item to the sentinel; without one the response is complete all the same. */
 const SENTINEL_WAIT_MS = 1000;
 const DONE: IteratorReturnResult<undefined> = Object.freeze({ done: true, value: undefined });
@@ -216,7 +214,7 @@ export class ResponseReceiver<T> implements ResponseStream<T> {
     this.settings.signal?.removeEventListener('abort', this.#onAbort);
     this.socket.off('data', this.#onData);
     if (last === undefined) this.socket.destroy();
-    else finish(this.socket, CLOSE_WAIT_MS, last);
+    else finish(this.socket, last);
     this.#resolveEnded(end);
     this.settings.onEnd();
   }

@@ -3,7 +3,7 @@ import { DynamoTracingError, isDynamoTracingError } from '../../errors/index.js'
 import { guarded } from '../../internal/index.js';
 import { failureOf, type Failure } from '../../protocol/index.js';
 import type { ResponseStream, StreamEnd, StreamOptions } from '../types.js';
-import { type Attempt, errorOfItem, type Migration } from './attempt.js';
+import { errorOfItem, type Attempt, type Migration } from './attempt.js';
 import type { RoutedWorker } from './workers.js';
 
 /** What a routed request needs of its router. */

@@ -3,15 +3,14 @@ import { guarded, invalidOption, monotonicMs } from '../../internal/index.js';
 import { RECORD_TARGETS } from '../../logging/index.js';
 import type { Failure } from '../../protocol/index.js';
 import { activeContext, getTraceScope, newRequestId } from '../../trace-context/index.js';
-import { instanceIdOption } from '../instance-id.js';
+import { instanceIdOption } from '../discovery/record.js';
 import type { ResponseStream, StreamOptions } from '../types.js';
 import { Attempt, type AttemptStart, type Migration } from './attempt.js';
 import { PendingCalls } from './pending-calls.js';
 import { readRouterOptions, type RouterOptions, type RouterSettings } from './options.js';
 import { RoutedStream, type Route } from './routed-stream.js';
 import { MODE_NAMES, Selection, type RouterMode } from './selection.js';
-import { WorkerSource } from './worker-source.js';
-import type { RoutedWorker } from './workers.js';
+import { WorkerSource, type RoutedWorker } from './workers.js';
 
 /** Settings of one routed request. */
 export interface RouteOptions extends Omit<StreamOptions, 'codec'> {

@@ -4,13 +4,12 @@ import { errorFields, RECORD_TARGETS, type Log } from '../../logging/index.js';
 import { payloadCodec, streamItemContent, type ControlMessage, type PayloadCodec, type RequestHeaders } from '../../protocol/index.js';
 import { activeContext, runInContext } from '../../trace-context/index.js';
 import type { HandlerResult } from '../types.js';
-import { errorContent, itemContent } from './annotated.js';
+import { errorContent, itemContent, toDynamoError } from './items.js';
 import type { EndpointEntry } from './endpoint-entry.js';
 import { HomeCall, type HomeCallEvents, type HomeCallSettings } from './home-call.js';
 import type { Dial, HomeDialler } from './home-dialler.js';
 import { WorkerRequestContext } from './request-context.js';
 import { RequestRecord, type RecordSettings } from './request-record.js';
-import { toDynamoError } from './worker-error.js';
 import type { Work } from './work-pool.js';
 
 export interface HandledRequestSettings extends HomeCallSettings, RecordSettings {

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import { DynamoTracingError, errorFact } from '../../errors/index.js';
-import { ConnectGate } from '../connect-gate.js';
+import { ConnectGate } from '../connecting.js';
 import { Deadline } from '../deadline.js';
 import { onceConnected, openSocket } from '../sockets.js';
 import type { Network, NetworkTarget } from '../types.js';

@@ -1,12 +1,13 @@
 import { RateLimit } from '../../internal/index.js';
 import { RECORD_TARGETS } from '../../logging/index.js';
-import { ACK_ACCEPTED, ACK_AT_CAPACITY, ACK_POOL_CLOSED, type RequestHeaders } from '../../protocol/index.js';
+import { ACK_ACCEPTED, ACK_AT_CAPACITY, ACK_POOL_CLOSED, type RequestHeaders, type TcpStreamConnectionInfo } from '../../protocol/index.js';
 import { Deadline } from '../deadline.js';
+import { CLOSE_WAIT_MS } from '../sockets.js';
 import type { EndpointEntry } from './endpoint-entry.js';
 import { readEnvelope, type Envelope } from './envelope.js';
 import { HandledRequest, type HandledRequestSettings } from './handled-request.js';
-import { HomeDialler, type DialSettings } from './home-dialler.js';
-import { RefusedRequest } from './refused-request.js';
+import { HomeCall, type HomeCallSettings } from './home-call.js';
+import { HomeDialler, type Dial, type DialSettings } from './home-dialler.js';
 import { RequestRecord } from './request-record.js';
 import { WorkPool, type Work } from './work-pool.js';
 
@@ -113,4 +114,43 @@ export class PayloadHandler {
     this.#active.delete(work);
     if (this.#active.size === 0) this.#onIdle?.();
   };
+}
+
+const NOBODY = { onStop: (): void => undefined, onKill: (): void => undefined };
+
+/** A call home only to say in the prologue that there will be no response. It takes its turn as a request does; a caller that is gone is none. */
+export class RefusedRequest implements Work {
+  #dialling: Dial | undefined;
+  #call: HomeCall | undefined;
+
+  constructor(
+    private readonly home: TcpStreamConnectionInfo,
+    private readonly message: string,
+    private readonly dialler: HomeDialler,
+    private readonly settings: HomeCallSettings,
+    private readonly onGone: (request: RefusedRequest) => void,
+  ) {}
+
+  /** Settles when its socket is closed: it holds its place for so long. Never rejects. */
+  async run(): Promise<void> {
+    try {
+      this.#dialling = this.dialler.dial(this.home);
+      this.#call = new HomeCall(await this.#dialling.opened, this.home.subject, { ...this.settings, finTimeoutMs: CLOSE_WAIT_MS }, NOBODY);
+      this.#call.prologue({ error: `Generate Error: ${this.message}`, typedError: { errorType: 'invalid_argument', message: this.message } });
+      this.#call.finish(true);
+      await this.#call.closed;
+    } catch {
+      // Nobody is there to be told.
+    }
+    this.onGone(this);
+  }
+
+  abandon(): Promise<void> {
+    return this.run();
+  }
+
+  kill(): void {
+    this.#dialling?.cancel();
+    this.#call?.destroy();
+  }
 }

@@ -3,8 +3,6 @@ import { ACK_ACCEPTED, encodeAck, RequestFrameDecoder, tooLargeAck, type Request
 import { Deadline } from '../deadline.js';
 import { finish } from '../sockets.js';
 
-const CLOSE_WAIT_MS = 1000;
-
 export interface ServerConnectionSettings {
   readonly maxMessageSize: number;
   /** 0 never. */
@@ -92,7 +90,7 @@ export class ServerConnection {
     this.#flush();
     this.#over = true;
     // Reads on to nowhere for a moment: closing on a sender at once would reset the connection, and the last ack with it.
-    finish(this.socket, CLOSE_WAIT_MS);
+    finish(this.socket);
   }
 
   #startFrameTimer(): void {

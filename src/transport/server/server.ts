@@ -4,7 +4,7 @@ import { invalidOption } from '../../internal/index.js';
 import { ACK_INVALID_PATH, ACK_POOL_CLOSED, formatWorkerAddress, MAX_FIELD_SIZE, unknownEndpointAck, type RequestFrame } from '../../protocol/index.js';
 import { callDuration } from '../deadline.js';
 import type { EndpointName } from '../discovery/index.js';
-import { instanceIdOption, newInstanceId } from '../instance-id.js';
+import { instanceIdOption, newInstanceId } from '../discovery/record.js';
 import { readServerOptions, type RequestPlaneServerOptions, type ServerSettings } from '../settings.js';
 import type { EndpointHandler, EndpointOptions, NetworkListener, NetworkTarget, ServedEndpoint } from '../types.js';
 import { makeEndpoint, type EndpointEntry } from './endpoint-entry.js';

@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FileDiscovery, type FileDiscoveryOptions, type Instance } from '../../../src/transport/discovery/index.js';
-import { newInstanceId } from '../../../src/transport/instance-id.js';
+import { newInstanceId } from '../../../src/transport/discovery/record.js';
 import { until } from '../../support/until.js';
 
 const ID = 1666583245372125727n;

@@ -2,7 +2,7 @@ import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { until } from '../../support/until';
 import { natsDispatch, natsSubject, connectNats } from '../../../src/transport/nats/index.js';
-import { optionsFromEnv } from '../../../src/transport/nats/connect.js';
+import { optionsFromEnv } from '../../../src/transport/nats/connection.js';
 import { describeWithNats, startNatsServer, type NatsServer } from '../../support/nats-server.js';
 
 const HEADERS = { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01', tracestate: 'a=1,b=2', 'x-request-id': 'order 42', 'request-id': 'r-1' };

@@ -98,6 +98,26 @@ describe('a worker that calls home', () => {
     expect(dials).toBe(3);
   });
 
+  it('on a connection that breaks in the moment it opens lets the request go', async () => {
+    const real = tcpNetwork({ env: {} });
+    const network: Network = {
+      listen: (...args) => real.listen(...args),
+      connect: () => {
+        const socket = new Duplex({ read: () => undefined, write: (_chunk, _encoding, done) => done() });
+        process.nextTick(() => {
+          socket.emit('connect');
+          socket.destroy();
+        });
+        return socket;
+      },
+    };
+    const worker = await serve(echo, { network });
+    const client = makeClient();
+    await client.send(worker.address, {}, withBody(9));
+    expect(await failure(client.send(worker.address, {}, withoutBody(9)))).toMatchObject({ code: 'ERR_REQUEST_REJECTED' });
+    await until('nothing is left', () => worker.server.payloads.inFlight === 0);
+  });
+
   it('and is closed meanwhile lets go of the attempt', async () => {
     const network = deadHost();
     const worker = await serve(echo, { network, connectTimeoutMs: 60_000 });

@@ -118,7 +118,7 @@ export class HandledRequest implements Work, HomeCallEvents {
     const home = this.request.control.connectionInfo;
     try {
       this.#dialling = this.dialler.dial(home);
-      this.#home = new HomeCall(await this.#dialling.opened, home.subject, this.settings, this);
+      this.#home = new HomeCall(await this.#dialling.opened(), home.subject, this.settings, this);
       return this.#home;
     } catch (error) {
       if (!this.#killedMeanwhile()) this.#failed(record, error, 'unavailable');

@@ -33,12 +33,12 @@ export class HomeDialler {
 
 /** One attempt to reach a caller, its wait for a place included; a lack of local addresses is tried again until the time is up. */
 export class Dial {
-  /** The open connection. Rejects with ERR_CONNECT_FAILED, ERR_CONNECT_TIMEOUT or ERR_CANCELLED. */
-  readonly opened: Promise<Duplex>;
+  readonly #opened: Promise<Duplex>;
   #resolve!: (socket: Duplex) => void;
   #reject!: (error: unknown) => void;
   #socket: Duplex | undefined;
   #over = false;
+  #cancelled = false;
   #retry: NodeJS.Timeout | undefined;
   readonly #deadline: Deadline;
   readonly #start = (): void => this.#open();
@@ -49,7 +49,7 @@ export class Dial {
     private readonly gate: ConnectGate,
     private readonly onOver: () => void,
   ) {
-    this.opened = new Promise((resolve, reject) => {
+    this.#opened = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
     });
@@ -58,8 +58,18 @@ export class Dial {
     this.#open();
   }
 
+  /** The open connection. @throws ERR_CONNECT_FAILED, ERR_CONNECT_TIMEOUT, ERR_CANCELLED */
+  async opened(): Promise<Duplex> {
+    const socket = await this.#opened;
+    // Whoever waited comes a moment later: it may have been cancelled or broken meanwhile, and nobody would be told any more.
+    if (this.#cancelled) socket.destroy();
+    if (socket.destroyed) throw this.#cancelled ? cancelled() : this.#error('ERR_CONNECT_FAILED', 'broke as it was reached', {});
+    return socket;
+  }
+
   cancel(): void {
-    this.#fail(new DynamoTracingError('ERR_CANCELLED', 'the request was cancelled before its caller was reached'));
+    this.#cancelled = true;
+    this.#fail(cancelled());
   }
 
   #open(): void {
@@ -108,4 +118,8 @@ export class Dial {
     const { host, port } = this.target;
     return new DynamoTracingError(code, `the caller's response plane ${host}:${port} ${says}`, facts);
   }
+}
+
+function cancelled(): DynamoTracingError {
+  return new DynamoTracingError('ERR_CANCELLED', 'the request was cancelled before its caller was reached');
 }

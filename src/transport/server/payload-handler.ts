@@ -135,7 +135,7 @@ export class RefusedRequest implements Work {
   async run(): Promise<void> {
     try {
       this.#dialling = this.dialler.dial(this.home);
-      this.#call = new HomeCall(await this.#dialling.opened, this.home.subject, { ...this.settings, finTimeoutMs: CLOSE_WAIT_MS }, NOBODY);
+      this.#call = new HomeCall(await this.#dialling.opened(), this.home.subject, { ...this.settings, finTimeoutMs: CLOSE_WAIT_MS }, NOBODY);
       this.#call.prologue({ error: `Generate Error: ${this.message}`, typedError: { errorType: 'invalid_argument', message: this.message } });
       this.#call.finish(true);
       await this.#call.closed;

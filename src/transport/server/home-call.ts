@@ -52,7 +52,8 @@ export class HomeCall {
     socket.on('end', () => this.#onEnd());
     socket.on('error', () => undefined);
     this.closed = new Promise((resolve) => socket.on('close', () => (this.#onClose(), resolve())));
-    this.#writer.write(encodeTwoPart(encodeHandshake({ subject, streamType: 'response' }), undefined, { coalesceBelow: COALESCE_BELOW }));
+    // Not gathered with what follows: it leaves before the handler runs, so that a caller knows whose worker it is that dies in it.
+    for (const chunk of encodeTwoPart(encodeHandshake({ subject, streamType: 'response' }), undefined, { coalesceBelow: COALESCE_BELOW })) socket.write(chunk);
   }
 
   /** Says whether there will be a response. */

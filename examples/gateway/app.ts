@@ -23,7 +23,8 @@ export interface AppSettings {
 export function createApp({ model, backend, upstream, tracing, metrics }: AppSettings): Express {
   const app = express();
   app.disable('x-powered-by');
-  app.use(dynamoTracing(tracing));
+  // Dynamo's frontend takes a traceparent with the random flag for none.
+  app.use(dynamoTracing(upstream === undefined ? tracing : { randomFlag: 'drop', ...tracing }));
 
   app.get('/health', (_req, res) => void res.json({ status: 'healthy' }));
   app.get('/live', (_req, res) => void res.json({ status: 'live' }));

@@ -8,8 +8,8 @@ import { HttpError } from './errors.js';
 
 /** Headers that go on to the upstream; trace headers are added by tracedFetch. */
 const FORWARDED = ['authorization', 'content-type', 'accept', 'x-api-key', 'anthropic-version', 'anthropic-beta', 'openai-organization', 'openai-project'];
-/** Headers of the upstream's answer that reach the client; the ids are the gateway's own. */
-const RETURNED = ['content-type', 'cache-control', 'retry-after'];
+/** Headers of the upstream's answer. Its ids do not reach the client: ours are put back, and the upstream's is in the record. */
+const RETURNED = ['content-type', 'cache-control', 'retry-after', 'request-id', 'x-request-id'];
 
 /** Streams requests through to an OpenAI-compatible server: same body, same bytes back, trace headers added, ids kept. */
 export function proxyTo({ url, usage }: { url: string; usage: boolean }): RequestHandler {

@@ -11,7 +11,7 @@ export function serve(api: Api, backend: Backend): RequestHandler {
       const model = String(body['model']);
       const ids = { requestId: req.trace.requestId, model };
       const generation = await backend.generate({ model, ...api.prompt(body) }, req.trace);
-      if (body['stream'] === true && api.stream !== undefined) await stream(res, generation, api.stream(ids));
+      if (body['stream'] === true && api.stream !== undefined) await stream(res, generation, api.stream(ids), req.trace.signal);
       else res.json(await whole(generation, (text, finish) => api.answer(ids, text, finish)));
     } catch (error) {
       next(error);
@@ -25,12 +25,12 @@ async function whole(generation: Generation, answer: (text: string, finish: Fini
   return answer(text, generation.finish());
 }
 
-async function stream(res: Response, generation: Generation, writer: ReturnType<NonNullable<Api['stream']>>): Promise<void> {
+async function stream(res: Response, generation: Generation, writer: ReturnType<NonNullable<Api['stream']>>, signal: AbortSignal): Promise<void> {
   res.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-cache' });
   res.write(writer.begin());
   for await (const token of generation.tokens) {
     // A client that reads slowly slows the worker: nothing is taken from it until the socket has room.
-    if (!res.write(writer.token(token)) && !res.destroyed) await Promise.race([once(res, 'drain'), once(res, 'close')]);
+    if (!res.write(writer.token(token))) await once(res, 'drain', { signal }).catch(() => undefined); // rejects when the client leaves
   }
   res.end(writer.end(generation.finish()));
 }

@@ -23,9 +23,9 @@ export interface AttachedServer {
 }
 
 /** @throws ERR_OPTION_INVALID for something that is no http URL */
-export function checkUrl(url: unknown): string {
+export function checkUrl(url: unknown, path = 'attach.url'): string {
   const ok = typeof url === 'string' && URL.canParse(url) && /^https?:$/.test(new URL(url).protocol);
-  if (!ok) throw invalidOption('attach.url', 'an http or https URL', url);
+  if (!ok) throw invalidOption(path, 'an http or https URL', url);
   return url;
 }
 

@@ -2,15 +2,18 @@ import { writeFile } from 'node:fs/promises';
 import type { RequestListener } from 'node:http';
 import { DynamoTracingError } from '../errors/index.js';
 import { onRecord } from '../logging/index.js';
-import { carrierOf, type CarrierTarget } from '../trace-context/index.js';
-import { RequestPlaneClient, tcpNetwork, type Network, type RequestPlaneClientOptions } from '../transport/index.js';
+import type { CarrierTarget } from '../trace-context/index.js';
+import { tcpNetwork, type Network, type RequestPlaneClient, type RequestPlaneClientOptions } from '../transport/index.js';
 import { checkUrl, readLog, type AttachedServer, type AttachOptions } from './attached.js';
-import { emptyAnswer, Ledger, tapHttp, Upstream, watchNats, withProbe, type AuditReport, type FetchProbe, type HopKind } from './audit/index.js';
+import { emptyAnswer, HopLog, noteStartedSpan, requestBeingAnswered, tapHttp, Upstream, watchNats, withProbe, type AuditReport, type FetchProbe, type HopKind } from './audit/index.js';
+import { HarnessProxy } from './proxy/index.js';
+import { HarnessClient } from './harness-client.js';
 import { Leaks, type Closable } from './leaks.js';
 import { MemoryNetwork, type LinkRequest } from './link/index.js';
 import { Collector, type CollectorOptions } from './otlp/index.js';
 import { readHarnessOptions, type HarnessOptions, type HarnessSettings } from './options.js';
-import { capturedRecord, tapSpans, TraceStore, type CapturedRecord, type FinishedSpan } from './record/index.js';
+import { capturedRecord, tapSpans, TraceStore, type CapturedRecord, type FinishedSpan, type StartedSpan } from './record/index.js';
+import { checkTimers } from './timers.js';
 import { checkSubject, traceNow, waitForTrace, type LookupSources, type TraceOptions } from './trace-lookup.js';
 import { HarnessTrace, hopHeaders, type TraceSubject } from './trace/index.js';
 import { waterfallHtml } from './waterfall.js';
@@ -46,10 +49,13 @@ export interface PairOptions extends WorkerOptions {
 /**
  * Starts a harness: it records the spans and records of this process, watches every HTTP request that a server of it gets,
  * and starts workers.
- * @throws ERR_OPTION_INVALID; ERR_DEPENDENCY_MISSING when no tracer provider is registered and no OpenTelemetry SDK installed
+ * @throws ERR_OPTION_INVALID; ERR_TIMERS_FAKED; ERR_DEPENDENCY_MISSING when no tracer provider is registered and no OpenTelemetry SDK installed
  */
 export function startHarness(options?: HarnessOptions): Promise<Harness> {
-  return new Promise((resolve) => resolve(new Harness(readHarnessOptions(options))));
+  return new Promise((resolve) => {
+    checkTimers();
+    resolve(new Harness(readHarnessOptions(options)));
+  });
 }
 
 /** Workers, records and traces of one test. Close it at the end; nothing of it is left then. */
@@ -57,7 +63,7 @@ export class Harness {
   /** For the app under test: what reaches this harness's workers, in memory or over TCP. */
   readonly network: Network;
   readonly #store = new TraceStore();
-  readonly #ledger = new Ledger(this.#store, () => this.#store.changed());
+  readonly #hopLog = new HopLog(this.#store, () => this.#store.changed());
   readonly #workers: HarnessWorker[] = [];
   #remote = false;
   #readsLogs = false;
@@ -69,7 +75,7 @@ export class Harness {
   /** @internal Use {@link startHarness}. */
   constructor(private readonly settings: HarnessSettings) {
     this.network = settings.transport === 'memory' ? new MemoryNetwork() : tcpNetwork({ env: {} });
-    this.#stopListening = [tapSpans(this.#store), onRecord((entry) => this.#store.record(capturedRecord(entry))), tapHttp(this.#ledger)];
+    this.#stopListening = [tapSpans({ started: (span) => this.#started(span), ended: (span) => this.#store.ended(span) }), onRecord((entry) => this.#store.record(capturedRecord(entry))), tapHttp(this.#hopLog)];
     this.#leaks = new Leaks(settings.leaks, settings.closeTimeoutMs);
   }
 
@@ -96,7 +102,7 @@ export class Harness {
   /** A client that reaches this harness's workers; closed with the harness. */
   client(options: RequestPlaneClientOptions = {}): RequestPlaneClient {
     this.#checkOpen();
-    const client = new RequestPlaneClient({ network: this.network, logger: false, responseHost: '127.0.0.1', env: { DYN_LOG: process.env['DYN_LOG'] }, ...options });
+    const client = new HarnessClient({ network: this.network, logger: false, responseHost: '127.0.0.1', env: { DYN_LOG: process.env['DYN_LOG'] }, ...options });
     this.own('client', client);
     return client;
   }
@@ -111,14 +117,24 @@ export class Harness {
   /** Starts an HTTP server for the app under test to call: what it gets is audited as the hop `gateway → <name>`. */
   async upstream(handler: RequestListener = emptyAnswer, name = 'upstream'): Promise<Upstream> {
     this.#checkOpen();
-    const upstream = await Upstream.start(name, handler, (hop) => this.#ledger.hop(hop));
-    this.#ledger.ignorePort(upstream.port);
+    const upstream = await Upstream.start(name, handler, (hop) => this.#hopLog.hop(hop));
     return this.own(`upstream ${name}`, upstream);
+  }
+
+  /**
+   * Starts a proxy in front of an HTTP server: give the app under test its `url`. What goes through is audited as the hop
+   * `gateway → <name>`, and `inject()` lets faults at it.
+   * @param name default: host and port of `target` @throws ERR_OPTION_INVALID for something that is no http URL
+   */
+  async proxy(target: string, name?: string): Promise<HarnessProxy> {
+    this.#checkOpen();
+    const proxy = await HarnessProxy.start(new URL(checkUrl(target, 'proxy.target')), name, (hop) => this.#hopLog.hop(hop));
+    return this.own(`proxy ${proxy.name}`, proxy);
   }
 
   /** A NATS connection whose messages are audited: give it to the app under test. The connection stays its owner's. */
   watchNats<T extends object>(connection: T): T {
-    return watchNats(connection, (hop) => this.#ledger.hop(hop));
+    return watchNats(connection, (hop) => this.#hopLog.hop(hop));
   }
 
   /**
@@ -129,7 +145,6 @@ export class Harness {
     this.#checkOpen();
     const collector = await Collector.start({ spans: (spans) => spans.forEach((span) => this.#store.ended(span)), records: (records) => records.forEach((record) => this.#store.record(record)) }, options);
     this.#remote = true;
-    this.#ledger.ignorePort(collector.port);
     return this.own('collector', collector);
   }
 
@@ -161,7 +176,7 @@ export class Harness {
     this.#checkOpen();
     const probe: FetchProbe = { sent: {}, localPort: undefined, inbound: undefined };
     const response = await withProbe(probe, () => fetch(input, init));
-    this.#ledger.probed(response, probe);
+    this.#hopLog.probed(response, probe);
     return response;
   };
 
@@ -186,13 +201,13 @@ export class Harness {
    * harness or was asked about.
    */
   audit(subject?: TraceSubject): AuditReport {
-    return this.#ledger.audit(subject);
+    return this.#hopLog.audit(subject);
   }
 
   /** Tells the audit of a hop that the harness cannot see: worker to engine, a queue, a side car. */
   reportHop({ name, kind = 'other', sent, received }: ReportedHop): void {
-    const [out, back] = [sent ?? received ?? {}, received ?? sent ?? {}].map((carrier) => hopHeaders(carrierOf(carrier)));
-    this.#ledger.hop({ name, kind, sent: out, received: back, controlId: undefined, faults: [] });
+    const [out, back] = [sent ?? received ?? {}, received ?? sent ?? {}].map((carrier) => hopHeaders(carrier));
+    this.#hopLog.hop({ name, kind, sent: out, received: back, controlId: undefined, faults: [], sender: requestBeingAnswered() });
   }
 
   /** Takes a record that was written elsewhere: a line of another process's log, or a logger of the app that is not ours. */
@@ -237,15 +252,33 @@ export class Harness {
 
   #checkOpen(): void {
     if (this.#closed.signal.aborted) throw new DynamoTracingError('ERR_HARNESS_CLOSED', 'the harness is closed');
+    checkTimers();
   }
 
-  readonly #onRequest = (worker: HarnessWorker, { sent, received, controlId, faults }: LinkRequest): void => {
-    this.#ledger.hop({ name: `gateway → worker ${worker.name}`, kind: 'tcp', sent: hopHeaders(carrierOf({ ...sent })), received: received === undefined ? undefined : hopHeaders(carrierOf({ ...received })), controlId, faults });
+  #started(span: StartedSpan): void {
+    noteStartedSpan(span);
+    this.#store.started(span);
+  }
+
+  readonly #onRequest = (worker: HarnessWorker, request: LinkRequest): void => {
+    this.#hopLog.hop({
+      name: `gateway → worker ${worker.name}`,
+      kind: 'tcp',
+      sent: hopHeaders({ ...request.sent }),
+      // A request that hangs may arrive later.
+      get received() {
+        return request.received === undefined ? undefined : hopHeaders({ ...request.received });
+      },
+      controlId: request.controlId,
+      faults: request.faults,
+      // A connection carries frames of many requests: what wrote to it says nothing.
+      sender: undefined,
+    });
   };
 
   readonly #sources: LookupSources = {
     store: this.#store,
-    ledger: this.#ledger,
+    hopLog: this.#hopLog,
     remote: () => this.#remote,
     readsLogs: () => this.#readsLogs,
     running: () => this.#workers.flatMap((worker) => worker.running.map(({ requestId, traceId }) => ({ worker: worker.name, requestId, traceId }))),
@@ -253,7 +286,7 @@ export class Harness {
 
   /** Traces of requests that crossed a hop of this harness or were asked about. */
   #ownTraces(): ReadonlySet<string> {
-    return new Set(this.#ledger.audit().requests.map(({ traceId }) => traceId).filter((id) => id !== undefined));
+    return new Set(this.#hopLog.audit().requests.map(({ traceId }) => traceId).filter((id) => id !== undefined));
   }
 }
 

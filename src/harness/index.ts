@@ -7,9 +7,10 @@ export { Collector, type CollectorOptions } from './otlp/index.js';
 export type { HarnessOptions } from './options.js';
 export { recordOfFields, recordOfLine, type CapturedRecord, type FinishedSpan, type FinishedSpanEvent, type FinishedSpanLink, type SpanAttribute, type SpanKindName } from './record/index.js';
 export type { TraceOptions } from './trace-lookup.js';
+export { HarnessProxy, type ProxiedRequest } from './proxy/index.js';
 export { HarnessTrace, type HopHeaders, type SpanNode, type TraceSubject, type TreeOptions } from './trace/index.js';
 export { HarnessWorker, mockEngine, mockPrefill, type MockEngineItem, type MockEngineOptions, type MockEngineRequest, type MockPrefillResult, type WorkerCall, type WorkerOptions, type WorkerScript } from './worker/index.js';
 export {
   assertCompletedOnce, assertConnectedTrace, assertEchoesRequestId, assertLeaksNoText, assertMatchesTree, assertPropagated, assertReceivedTraceOf, assertSpanAttributes, matchers,
-  type Audited, type CheckResult, type DynamoMatchers, type FieldPattern, type FieldPatterns, type PropagationOptions, type Recorded,
+  type Audited, type CheckResult, type CompletedOptions, type DynamoMatchers, type FieldPattern, type FieldPatterns, type PropagationOptions, type Recorded,
 } from './matchers/index.js';

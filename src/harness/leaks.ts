@@ -1,3 +1,5 @@
+// What a test clock does not replace: closing must come to an end whatever a test has faked.
+import { performance } from 'node:perf_hooks';
 import { clearTimeout, setImmediate, setTimeout } from 'node:timers';
 import { OpenHandles } from './open-handles.js';
 import type { HarnessWorker } from './worker/index.js';

@@ -1,8 +1,8 @@
 import { clearTimeout, setTimeout } from 'node:timers';
 import { DynamoTracingError } from '../errors/index.js';
-import type { Ledger, Story } from './audit/index.js';
+import type { HopLog, CorrelatedRequest } from './audit/index.js';
 import type { CapturedRecord, FinishedSpan, TraceStore } from './record/index.js';
-import { HarnessTrace, buildTree, cluesOf, idsOf, traceOf, treeText, type TraceSubject } from './trace/index.js';
+import { HarnessTrace, buildTree, idsOf, isIdOrPart, keysOf, traceOf, treeText, type TraceSubject } from './trace/index.js';
 
 /** What `harness.trace()` waits for beside the end of what has begun. */
 export interface TraceOptions {
@@ -17,7 +17,7 @@ export interface TraceOptions {
 /** What a lookup is made in. */
 export interface LookupSources {
   readonly store: TraceStore;
-  readonly ledger: Ledger;
+  readonly hopLog: HopLog;
   /** Requests that workers of the harness are busy with: the worker's name and the request's ids. */
   running(): readonly { readonly worker: string; readonly requestId: string; readonly traceId: string }[];
   /** Spans come from other processes too: when they are complete only their parents tell. */
@@ -28,13 +28,13 @@ export interface LookupSources {
 
 /** @throws ERR_OPTION_INVALID for something that names no request */
 export function checkSubject(subject: TraceSubject): void {
-  cluesOf(subject);
+  keysOf(subject);
 }
 
 /** The trace of a subject as far as it is known now; undefined when nothing names it. */
 export function traceNow(subject: TraceSubject, sources: LookupSources): HarnessTrace | undefined {
-  const story = sources.ledger.story(subject);
-  return story.traceId === undefined ? undefined : assemble(story, story.traceId, sources);
+  const request = sources.hopLog.request(subject);
+  return request.traceId === undefined ? undefined : assemble(request, request.traceId, sources);
 }
 
 /**
@@ -45,10 +45,10 @@ export function traceNow(subject: TraceSubject, sources: LookupSources): Harness
 export function waitForTrace(subject: TraceSubject, sources: LookupSources, options: TraceOptions, timeoutMs: number, closed: AbortSignal): Promise<HarnessTrace> {
   return new Promise((resolve, reject) => {
     const look = (): boolean => {
-      const story = sources.ledger.story(subject);
-      if (story.traceId === undefined || missingOf(story, sources, options).length > 0) return false;
+      const request = sources.hopLog.request(subject);
+      if (request.traceId === undefined || missingOf(request, sources, options).length > 0) return false;
       finish();
-      resolve(assemble(story, story.traceId, sources));
+      resolve(assemble(request, request.traceId, sources));
       return true;
     };
     const timeOut = (): void => {
@@ -72,28 +72,28 @@ export function waitForTrace(subject: TraceSubject, sources: LookupSources, opti
 }
 
 function timedOut(subject: TraceSubject, sources: LookupSources, options: TraceOptions, timeoutMs: number): DynamoTracingError {
-  const story = sources.ledger.story(subject);
-  const missing = missingOf(story, sources, options);
-  const spans = story.traceId === undefined ? [] : sources.store.spansOf(story.traceId);
-  const seen = `seen of trace ${story.traceId ?? '(unknown)'}:\n${treeText(buildTree(spans))}`;
-  return new DynamoTracingError('ERR_TRACE_TIMEOUT', `the trace was not complete within ${timeoutMs} ms; missing:\n${missing.map((what) => `  - ${what}`).join('\n')}\n${seen}`, { missing, timeoutMs, traceId: story.traceId });
+  const request = sources.hopLog.request(subject);
+  const missing = missingOf(request, sources, options);
+  const spans = request.traceId === undefined ? [] : sources.store.spansOf(request.traceId);
+  const seen = `seen of trace ${request.traceId ?? '(unknown)'}:\n${treeText(buildTree(spans))}`;
+  return new DynamoTracingError('ERR_TRACE_TIMEOUT', `the trace was not complete within ${timeoutMs} ms; missing:\n${missing.map((what) => `  - ${what}`).join('\n')}\n${seen}`, { missing, timeoutMs, traceId: request.traceId });
 }
 
 /** Everything that a trace still waits for. */
-function missingOf(story: Story, sources: LookupSources, options: TraceOptions): string[] {
-  const { traceId, inbound } = story;
+function missingOf(request: CorrelatedRequest, sources: LookupSources, options: TraceOptions): string[] {
+  const { traceId, inbound } = request;
   const { store } = sources;
   if (traceId === undefined) return ['anything that names the trace: no header of the response, span, record or hop of this request does'];
   const spans = store.spansOf(traceId);
   const missing = store.openSpansOf(traceId).map(({ name, spanId }) => `the end of span ${name} (${spanId})`);
-  if (spans.length === 0 && missing.length === 0) missing.push(`any span of trace ${traceId}${sampledOut(story)}`);
+  if (spans.length === 0 && missing.length === 0) missing.push(`any span of trace ${traceId}${sampledOut(request)}`);
   if (inbound !== undefined && !inbound.finished) missing.push(`the end of the HTTP response to ${inbound.method} ${inbound.url}`);
-  for (const { worker, requestId, traceId: of } of sources.running()) if (of === traceId || requestId === story.requestId) missing.push(`the end of request ${requestId} in worker ${worker}`);
-  missing.push(...missingRecords(recordsOf(story, store)));
-  if (sources.remote()) missing.push(...missingParents(story, sources));
-  if (sources.readsLogs()) missing.push(...missingCompletions(spans, recordsOf(story, store)));
+  for (const { worker, requestId, traceId: of } of sources.running()) if (of === traceId || isPartOf(requestId, request)) missing.push(`the end of request ${requestId} in worker ${worker}`);
+  missing.push(...missingRecords(recordsOf(request, store)));
+  if (sources.remote()) missing.push(...missingParents(request, sources));
+  if (sources.readsLogs()) missing.push(...missingCompletions(spans, recordsOf(request, store)));
   missing.push(...absent(options.spans, spans.map(({ name }) => name)).map((name) => `a span ${name}`));
-  missing.push(...absent(options.records, recordsOf(story, store).map(({ message }) => message)).map((message) => `a record "${message}"`));
+  missing.push(...absent(options.records, recordsOf(request, store).map(({ message }) => message)).map((message) => `a record "${message}"`));
   return missing;
 }
 
@@ -107,7 +107,7 @@ function absent(wanted: readonly string[] = [], seen: readonly string[]): string
   });
 }
 
-function sampledOut({ sent, inbound }: Story): string {
+function sampledOut({ sent, inbound }: CorrelatedRequest): string {
   const flags = (inbound?.received ?? sent)?.['traceparent']?.slice(-2);
   return flags === '00' ? ' (its traceparent says that it is not sampled: flags 00)' : '';
 }
@@ -125,7 +125,7 @@ function missingCompletions(spans: readonly FinishedSpan[], records: readonly Ca
 }
 
 /** Exporters send children before their parents: a trace is whole when it has a root and nobody's parent is missing. */
-function missingParents({ traceId, callerSpanId, hops, sent: asked }: Story, { store }: LookupSources): string[] {
+function missingParents({ traceId, callerSpanId, hops, sent: asked }: CorrelatedRequest, { store }: LookupSources): string[] {
   const spans = traceId === undefined ? [] : store.spansOf(traceId);
   const ids = new Set(spans.map(({ spanId }) => spanId));
   const orphans = spans.filter(({ parentSpanId }) => parentSpanId !== undefined && !ids.has(parentSpanId) && parentSpanId !== callerSpanId);
@@ -135,18 +135,22 @@ function missingParents({ traceId, callerSpanId, hops, sent: asked }: Story, { s
   return (orphans.length === 1 ? orphans.filter((span) => !isRoot(span)) : orphans).map(({ name, parentSpanId }) => `the parent ${parentSpanId ?? ''} of span ${name}`);
 }
 
-function assemble(story: Story, traceId: string, sources: LookupSources): HarnessTrace {
+function assemble(request: CorrelatedRequest, traceId: string, sources: LookupSources): HarnessTrace {
   const { store } = sources;
-  const { requestId, callerSpanId } = story;
-  const strays = requestId === undefined ? [] : store.spans.filter((span) => span.attributes['request_id'] === requestId && span.traceId !== traceId);
-  const requestIdsOnHops = story.hops.flatMap(({ name, sent }) => {
+  const { requestId, callerSpanId } = request;
+  const strays = store.spans.filter((span) => isPartOf(span.attributes['request_id'], request) && span.traceId !== traceId);
+  const requestIdsOnHops = request.hops.flatMap(({ name, sent }) => {
     const id = sent?.['request-id'];
     return id === undefined ? [] : [{ id, who: name }];
   });
-  return new HarnessTrace({ traceId, requestId, callerSpanId, spans: store.spansOf(traceId), records: recordsOf(story, store), strays, requestIdsOnHops });
+  return new HarnessTrace({ traceId, requestId, callerSpanId, spans: store.spansOf(traceId), records: recordsOf(request, store), strays, requestIdsOnHops });
 }
 
-function recordsOf(story: Story, store: TraceStore): CapturedRecord[] {
-  const ids = new Set([story.requestId, ...idsOf(story.inbound?.received)].filter((id) => id !== undefined));
-  return store.records.filter(({ traceId, requestId, fields }) => (traceId !== undefined && traceId === story.traceId) || (requestId !== undefined ? requestId === story.requestId : typeof fields['x_request_id'] === 'string' && ids.has(fields['x_request_id'])));
+function isPartOf(id: unknown, { requestId }: CorrelatedRequest): boolean {
+  return typeof id === 'string' && requestId !== undefined && isIdOrPart(id, requestId);
+}
+
+function recordsOf(request: CorrelatedRequest, store: TraceStore): CapturedRecord[] {
+  const ids = new Set([request.requestId, ...idsOf(request.inbound?.received)].filter((id) => id !== undefined));
+  return store.records.filter(({ traceId, requestId, fields }) => (traceId !== undefined && traceId === request.traceId) || (requestId !== undefined ? isPartOf(requestId, request) : typeof fields['x_request_id'] === 'string' && ids.has(fields['x_request_id'])));
 }

@@ -20,6 +20,13 @@ export class ChunkList {
   #smallRun = 0;
   /** The block that the last chunk is a view of, when small chunks are being gathered. */
   #block: Buffer | undefined;
+  /** What was taken since takenBytes() was called last, when that is kept. */
+  #taken: Buffer[] | undefined;
+
+  /** @param keepTaken Keeps the bytes of what is taken, for takenBytes() and drain(). Default false. */
+  constructor(keepTaken = false) {
+    if (keepTaken) this.#taken = [];
+  }
 
   /** Bytes that can be taken. */
   get length(): number {
@@ -90,6 +97,21 @@ export class ChunkList {
     return uint64(first, at);
   }
 
+  /** The bytes that were taken since the last call, unchanged and in order; undefined when they are not kept. */
+  takenBytes(): readonly Buffer[] | undefined {
+    const taken = this.#taken;
+    if (taken !== undefined) this.#taken = [];
+    return taken;
+  }
+
+  /** Takes everything that is left, with the bytes that takenBytes() has not returned before it. */
+  drain(): readonly Buffer[] {
+    const [first = EMPTY, ...others] = this.#chunks;
+    const left = [...(this.takenBytes() ?? []), first.subarray(this.#offset), ...others];
+    this.clear();
+    return left;
+  }
+
   /** Drops everything. */
   clear(): void {
     this.#chunks = [];
@@ -104,6 +126,7 @@ export class ChunkList {
   }
 
   #advance(first: Buffer, end: number, count: number): void {
+    this.#taken?.push(first.subarray(this.#offset, end));
     this.#length -= count;
     if (end < first.length) this.#offset = end;
     else this.#drop(1, 0);
@@ -133,6 +156,7 @@ export class ChunkList {
       if (start < chunk.length) break;
       start = 0;
     }
+    this.#taken?.push(joined);
     this.#length -= count;
     this.#drop(index, start);
     return joined;

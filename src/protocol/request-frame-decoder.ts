@@ -15,6 +15,8 @@ export interface RequestFrame {
   readonly payload: Buffer;
   /** Bytes of the whole frame. */
   readonly byteLength: number;
+  /** The bytes of the whole frame as they came, in order, the payload last; only from a decoder that keeps them. */
+  readonly raw?: readonly Buffer[] | undefined;
 }
 
 const PATH_LENGTH = 0;
@@ -30,7 +32,8 @@ const PAYLOAD = 5;
  */
 export class RequestFrameDecoder {
   readonly #limit: number;
-  readonly #bytes = new ChunkList();
+  readonly #keepsRaw: boolean;
+  readonly #bytes: ChunkList;
   #step = PATH_LENGTH;
   /** Bytes of the field that is awaited. */
   #needed = 2;
@@ -40,9 +43,14 @@ export class RequestFrameDecoder {
   #headers: DecodedHeaders | undefined;
   #refusal: FrameRefusal | undefined;
 
-  /** @param maxMessageSize Limit on a whole frame in bytes, default 33554432 (32 MiB). */
-  constructor(maxMessageSize: number = DEFAULT_MAX_MESSAGE_SIZE) {
+  /**
+   * @param maxMessageSize Limit on a whole frame in bytes, default 33554432 (32 MiB).
+   * @param options `keepRaw`: frames come with their bytes, and rest() has what became no frame. Default false.
+   */
+  constructor(maxMessageSize: number = DEFAULT_MAX_MESSAGE_SIZE, { keepRaw = false }: { readonly keepRaw?: boolean } = {}) {
     this.#limit = maxMessageSize;
+    this.#keepsRaw = keepRaw;
+    this.#bytes = new ChunkList(keepRaw);
   }
 
   /** Whether a frame has begun and is not complete: for the deadline on slow senders, and truncation at end of stream. */
@@ -68,6 +76,11 @@ export class RequestFrameDecoder {
       }
     }
     return this.#refusal;
+  }
+
+  /** Takes the bytes of the frame that is not complete or was refused, when raw bytes are kept. */
+  rest(): readonly Buffer[] {
+    return this.#bytes.drain();
   }
 
   /** Waits for a field of `length` bytes if the frame, as far as it is known, stays within the limit. */
@@ -96,11 +109,11 @@ export class RequestFrameDecoder {
     const { headers, malformed } = this.#headers ?? readHeaders('');
     this.#step = PATH_LENGTH;
     this.#needed = 2;
-    return { kind: 'request', endpointPath: this.#path, headers, headersMalformed: malformed, payload, byteLength: this.#size };
+    return { kind: 'request', endpointPath: this.#path, headers, headersMalformed: malformed, payload, byteLength: this.#size, raw: this.#bytes.takenBytes() };
   }
 
   #refuse(): void {
     this.#refusal = refusal(this.#size, this.#limit);
-    this.#bytes.clear();
+    if (!this.#keepsRaw) this.#bytes.clear();
   }
 }

@@ -16,6 +16,8 @@ export interface TwoPartFrame {
   readonly data: Buffer;
   /** Bytes of the whole frame. */
   readonly byteLength: number;
+  /** The bytes of the whole frame as they came, in order, the data last; only from a decoder that keeps them. */
+  readonly raw?: readonly Buffer[] | undefined;
 }
 
 /** Settings of {@link encodeTwoPart}. */
@@ -81,15 +83,21 @@ function writeLength(head: Buffer, length: number, at: number): void {
 /** Reads TwoPart frames from a byte stream: push what arrives, then call next() until it gives undefined. */
 export class TwoPartDecoder {
   readonly #limit: number;
-  readonly #bytes = new ChunkList();
+  readonly #keepsRaw: boolean;
+  readonly #bytes: ChunkList;
   #inParts = false;
   #headerLength = 0;
   #dataLength = 0;
   #refusal: FrameRefusal | undefined;
 
-  /** @param maxSize Limit on a whole frame in bytes, default 33554432 (32 MiB). */
-  constructor(maxSize: number = DEFAULT_MAX_MESSAGE_SIZE) {
+  /**
+   * @param maxSize Limit on a whole frame in bytes, default 33554432 (32 MiB).
+   * @param options `keepRaw`: frames come with their bytes, and rest() has what became no frame. Default false.
+   */
+  constructor(maxSize: number = DEFAULT_MAX_MESSAGE_SIZE, { keepRaw = false }: { readonly keepRaw?: boolean } = {}) {
     this.#limit = maxSize;
+    this.#keepsRaw = keepRaw;
+    this.#bytes = new ChunkList(keepRaw);
   }
 
   /** Whether a frame has begun and is not complete. */
@@ -110,7 +118,12 @@ export class TwoPartDecoder {
     this.#inParts = false;
     const header = this.#bytes.take(this.#headerLength);
     const data = this.#bytes.take(this.#dataLength);
-    return { kind: kindOf(header, data), header, data, byteLength: PREAMBLE + partsLength };
+    return { kind: kindOf(header, data), header, data, byteLength: PREAMBLE + partsLength, raw: this.#bytes.takenBytes() };
+  }
+
+  /** Takes the bytes of the frame that is not complete or was refused, when raw bytes are kept. */
+  rest(): readonly Buffer[] {
+    return this.#bytes.drain();
   }
 
   #readPreamble(): void {
@@ -122,7 +135,7 @@ export class TwoPartDecoder {
     const size = PREAMBLE + this.#headerLength + this.#dataLength;
     if (size > this.#limit) {
       this.#refusal = refusal(size, this.#limit);
-      this.#bytes.clear();
+      if (!this.#keepsRaw) this.#bytes.clear();
     } else this.#inParts = true;
   }
 }

@@ -19,7 +19,7 @@ function snippets(markdown: string): string[] {
 function typeErrors(sources: readonly string[]): string[] {
   const { config } = ts.readConfigFile(join(ROOT, 'tsconfig.json'), ts.sys.readFile.bind(ts.sys)) as { config: { compilerOptions: Record<string, unknown> } };
   const { options } = ts.convertCompilerOptionsFromJson({ ...config.compilerOptions, module: 'esnext', moduleResolution: 'bundler', isolatedModules: false }, ROOT);
-  const files = new Map(sources.map((code, i) => [join(ROOT, `snippet-${i}.ts`), `${READERS_OWN}\n${code.includes('dynamo-tracing/jest') ? "import { expect } from '@jest/globals';\n" : ''}${code}`]));
+  const files = new Map(sources.map((code, i) => [join(ROOT, `snippet-${i}.ts`), `${READERS_OWN}\n${code.includes('dynamo-tracing/jest') ? `import { expect${code.includes("\ntest('") ? ', test' : ''} } from '@jest/globals';\n` : ''}${code}`]));
   const host = ts.createCompilerHost(options);
   const { readFile, fileExists } = host;
   host.readFile = (name) => files.get(name) ?? readFile(name);

@@ -79,10 +79,13 @@ describe('a collector', () => {
   });
 
   it('takes OTLP logs as records', async () => {
-    const body = { resourceLogs: [{ scopeLogs: [{ logRecords: [{ severityText: 'INFO', body: { stringValue: 'request completed' }, attributes: [{ key: 'status', value: { stringValue: 'success' } }, { key: 'request_id', value: { stringValue: 'r' } }], traceId: TRACE_ID, spanId: 'eee19b7ec3c1b174' }] }] }] };
+    const body = { resourceLogs: [{ resource: { attributes: [{ key: 'service.name', value: { stringValue: 'gateway' } }] }, scopeLogs: [{ logRecords: [{ severityText: 'INFO', body: { stringValue: 'request completed' }, attributes: [{ key: 'status', value: { stringValue: 'success' } }, { key: 'request_id', value: { stringValue: 'r' } }], traceId: TRACE_ID, spanId: 'eee19b7ec3c1b174' }] }] }] };
     await post('/v1/traces', 'application/json', JSON.stringify(SPANS));
     await post('/v1/logs', 'application/json', JSON.stringify(body));
+    expect(await harness.trace(TRACE_ID)).toHaveCompletedOnce({ status: 'success' }, { service: 'gateway' });
+    await post('/v1/logs', 'application/json', JSON.stringify(body).replaceAll('gateway', 'edge'));
     expect(await harness.trace(TRACE_ID)).toHaveCompletedOnce({ status: 'success' });
+    expect((await harness.trace(TRACE_ID)).recordsOf('request completed').map(({ service }) => service)).toEqual(['gateway', 'edge']);
   });
 
   it('says what it does not take', async () => {

@@ -8,6 +8,7 @@ import { startHarness } from 'dynamo-tracing/harness';
 import { RequestPlaneClient } from 'dynamo-tracing/transport';
 import 'dynamo-tracing/jest';
 import { BODY, CHAT, gateway, TRACEPARENT } from './support/app';
+import { runInJest } from './support/child-jest';
 
 const GUIDE = readFileSync(join(__dirname, '..', '..', 'docs', 'harness.md'), 'utf8');
 const blocks = [...GUIDE.matchAll(/## ([^\n]+)\n|```ts\n([^]*?)```/g)].reduce<{ heading: string; code: string }[]>((found, [, heading, code]) => {
@@ -22,7 +23,15 @@ const PACKAGE: Record<string, () => unknown> = {
 };
 declare const jest: { requireActual(name: string): unknown };
 
-test.each(blocks)('docs/harness.md, $heading: the code runs', async ({ code }) => {
+const [first, ...others] = blocks;
+
+test('docs/harness.md, A first test: a whole test file, which runs as it is pasted', async () => {
+  const { code, output } = await runInJest(first!.code);
+  expect(output).toContain('✓ one trace from the client to the worker');
+  expect(code).toBe(0);
+}, 180_000);
+
+test.each(others)('docs/harness.md, $heading: the code runs', async ({ code }) => {
   const client = new RequestPlaneClient({ responseHost: '127.0.0.1', logger: false });
   const createApp = ({ worker }: { worker: string }) => gateway(client, worker);
   const harness = await startHarness();

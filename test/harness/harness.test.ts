@@ -113,7 +113,11 @@ describe('trace()', () => {
     const span = trace.getTracer('t').startSpan('first');
     span.end();
     const waited = harness.trace(span.spanContext().traceId, { spans: ['late'] });
-    setTimeout(() => trace.getTracer('t').startSpan('late', {}, trace.setSpan(context.active(), span)).end(), 20);
+    let isFound = false;
+    void waited.then(() => (isFound = true));
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(isFound).toBe(false);
+    trace.getTracer('t').startSpan('late', {}, trace.setSpan(context.active(), span)).end();
     expect((await waited).tree()).toBe('first\n  late');
     await expect(harness.trace(span.spanContext().traceId, { records: ['never'], timeoutMs: 10 })).rejects.toMatchObject({ missing: ['a record "never"'] });
   });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { MemoryNetwork } from 'dynamo-tracing/harness';
@@ -81,6 +82,26 @@ describe.each<[string, () => Network]>([['TCP', () => tcpNetwork({ env: {} })], 
     await once(far, 'end');
     expect(far.destroyed).toBe(false);
     await close();
+  });
+
+  it('carries bytes and no async context: what the server does is not in the context of the client', async () => {
+    const store = new AsyncLocalStorage<string>();
+    const network = make();
+    const seen: string[] = [];
+    const note = (what: string): void => void seen.push(`${what} ${store.getStore() === 'client' ? 'in' : 'outside'} the client's context`);
+    const listener = await store.run('server', () => network.listen('127.0.0.1', 0, (far) => {
+      note('accepted');
+      far.on('data', () => {
+        note('question');
+        far.end('answer');
+      });
+    }));
+    const near = store.run('client', () => network.connect(listener));
+    near.on('data', () => note('answer'));
+    await store.run('client', () => once(near, 'connect').then(() => near.end('question')));
+    await once(near, 'end');
+    expect(seen).toEqual(['accepted outside the client\'s context', 'question outside the client\'s context', 'answer in the client\'s context']);
+    await listener.close();
   });
 
   it('breaks as a process that dies does', async () => {

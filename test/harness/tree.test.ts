@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { HarnessTrace, type FinishedSpan } from 'dynamo-tracing/harness';
+import { assertCompletedOnce, HarnessTrace, type CapturedRecord, type FinishedSpan } from 'dynamo-tracing/harness';
 import 'dynamo-tracing/jest';
 import { said } from './support/said';
 
@@ -108,5 +108,51 @@ describe('toLeakNoText', () => {
     const record = { level: 'info', target: '', message: 'm', fields: { err: new Error('the secret') }, traceId: 't', spanId: undefined, requestId: undefined };
     expect(said(() => expect({ spans: [span('x', undefined, { events: [{ name: 'the secret', timeMs: 0, attributes: {} }] })], records: [record] }).toLeakNoText('the secret'))).toMatch(/span x\.events\.0\.name[^]*record "m"\.fields\.err\.message/);
     expect(trace).toLeakNoText('the secret');
+  });
+});
+
+describe('several services', () => {
+  const edge = span('http-request', undefined, { service: 'edge' });
+  const inner = span('http-request', edge, { service: 'inner gateway', kind: 'server' });
+
+  it('are told apart in tree(), and toMatchTree takes what it prints', () => {
+    const both = traceOf(edge, inner);
+    expect(both.tree()).toBe('http-request {@service=edge}\n  http-request {@service="inner gateway"}');
+    expect(both).toMatchTree(both.tree({ attributes: true }));
+    expect(said(() => expect(both).toMatchTree('http-request {@service=inner*}\n  ...'))).toMatch(/has @service="edge", expected inner\*[^]*http-request \{@service=edge\}/);
+  });
+
+  it('one service is shown when it is asked for, as other facts are', () => {
+    expect(traceOf(edge).tree()).toBe('http-request');
+    expect(traceOf(inner).tree({ attributes: ['@service', '@k*'] })).toBe('http-request {@service="inner gateway", @kind=server}');
+  });
+
+  const record = (service: string | undefined, spanId: string, fields: Record<string, unknown> = {}): CapturedRecord => ({ level: 'info', target: '', message: 'request completed', fields: { status: 'success', ...fields }, traceId: 't', spanId, requestId: 'r', service });
+  const recorded = (...records: CapturedRecord[]): HarnessTrace => new HarnessTrace({ traceId: 't', requestId: 'r', callerSpanId: undefined, spans: [edge, inner], records, strays: [], requestIdsOnHops: [] });
+
+  it('complete once each', () => {
+    const good = recorded(record('edge', 'a'), record('inner gateway', 'b', { model: 'm' }), record('worker', 'c', { span_name: 'handle_payload' }));
+    expect(good).toHaveCompletedOnce({ status: 'success' });
+    assertCompletedOnce(good, { model: 'm' }, { service: 'inner gateway' });
+    expect(said(() => assertCompletedOnce(good, { model: 'm' }))).toContain('model: expected "m", seen (absent) of service edge');
+    expect(said(() => assertCompletedOnce(good, {}, { service: 'other' }))).toContain('there is none of service other');
+    const twice = recorded(record('edge', 'a'), record('edge', 'b'), record('inner gateway', 'c'));
+    expect(said(() => expect(twice).toHaveCompletedOnce())).toContain('there are 2 of service edge');
+    assertCompletedOnce(twice, {}, { service: 'inner gateway' });
+  });
+
+  it('may write the same record to standard error and export it', () => {
+    expect(recorded(record(undefined, 'a'), record('edge', 'a'))).toHaveCompletedOnce();
+    expect(said(() => expect(recorded(record('edge', 'a'), record('edge', 'a'))).toHaveCompletedOnce())).toContain('span a of service edge has 2 of them');
+  });
+});
+
+describe('the ids of a batch', () => {
+  const withIds = (...ids: string[]): HarnessTrace => new HarnessTrace({ traceId: 't', requestId: 'r', callerSpanId: undefined, spans: [root], records: [], strays: [], requestIdsOnHops: ids.map((id) => ({ id, who: 'gateway → worker' })) });
+
+  it('<id>-0 and <id>-1 are parts of the request <id>, as Dynamo names them', () => {
+    expect(withIds('r-0', 'r-1')).toBeConnectedTrace();
+    expect(said(() => expect(withIds('r-0', 'q-0')).toBeConnectedTrace())).toContain('2 request ids in one trace: r (the response); q-0 (gateway → worker)');
+    for (const other of ['r-', 'r-x', 'r0', 'r-0-1']) expect(said(() => expect(withIds(other)).toBeConnectedTrace())).toContain('2 request ids');
   });
 });

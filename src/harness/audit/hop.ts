@@ -17,8 +17,8 @@ export interface SeenHop {
   readonly controlId: string | undefined;
   /** Faults that hit it. */
   readonly faults: readonly string[];
-  /** Requests that HTTP servers of this process were answering when it happened. */
-  readonly during: readonly InboundRequest[];
+  /** The request whose handler sent it, by async context; undefined when that cannot be told. */
+  readonly sender: InboundRequest | undefined;
 }
 
 /** A header that did not come through a hop as it should. */

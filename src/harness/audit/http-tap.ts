@@ -3,28 +3,33 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { guarded } from '../../internal/index.js';
-import { carrierOf } from '../../trace-context/index.js';
+import { processState } from '../process-state.js';
+import { fakedTimers } from '../timers.js';
+import type { StartedSpan } from '../record/index.js';
 import { hopHeaders, type HopHeaders } from '../trace/index.js';
 
 /** A request that an HTTP server of this process got, whatever framework serves it. */
 export interface InboundRequest {
   readonly method: string;
   readonly url: string;
-  readonly port: number | undefined;
   readonly received: HopHeaders;
   /** The response has closed. */
   readonly finished: boolean;
+  /** Traces of the spans that its handler started, by async context: the gateway's own first. */
+  readonly traceIds: ReadonlySet<string>;
+  /** Request ids that these spans name. */
+  readonly requestIds: ReadonlySet<string>;
 }
 
 class Inbound implements InboundRequest {
   finished = false;
+  readonly traceIds = new Set<string>();
+  readonly requestIds = new Set<string>();
 
   constructor(
     readonly method: string,
     readonly url: string,
-    readonly port: number | undefined,
     readonly received: HopHeaders,
-    readonly peerPort: number | undefined,
   ) {}
 }
 
@@ -35,52 +40,76 @@ export interface FetchProbe {
   inbound: InboundRequest | undefined;
 }
 
-/** What hears of inbound requests. */
+/** What is told of inbound requests. */
 export interface InboundListener {
   inbound(request: InboundRequest): void;
   finished(request: InboundRequest): void;
 }
 
-/** One for each process, whatever copies of the package are loaded. */
-interface TapState {
-  readonly listeners: Set<InboundListener>;
+const state = processState('http-tap.v2', () => ({
+  listeners: new Set<InboundListener>(),
+  /** The request whose handler runs. */
+  answering: new AsyncLocalStorage<Inbound | undefined>(),
+  /** Ports of the harness's own servers: what they get is no request of the app under test. */
+  ownPorts: new Set<number>(),
   /** The last request on each open connection, by the client's port. */
-  readonly byPeerPort: Map<number, Inbound>;
+  byPeerPort: new Map<number, Inbound>(),
+  /** Requests that clients of this process send (ClientRequest, undici's) to the request whose handler made them. */
+  senderOf: new WeakMap<object, { readonly sender: Inbound | undefined }>(),
+  /** The same for the request that is on a connection now, by the client's port. */
+  senderOn: new Map<number, Inbound>(),
+  watchedSockets: new WeakSet<Socket>(),
   /** ClientRequests to what a server of this process made of them. */
-  readonly answered: WeakMap<object, InboundRequest>;
-  readonly probes: WeakMap<object, FetchProbe>;
-  readonly probe: AsyncLocalStorage<FetchProbe>;
-}
-
-const STATE = Symbol.for('dynamo-tracing.harness.http-tap.v1');
-const state = ((globalThis as Record<symbol, unknown>)[STATE] ??= {
-  listeners: new Set(), byPeerPort: new Map(), answered: new WeakMap(), probes: new WeakMap(), probe: new AsyncLocalStorage<FetchProbe>(),
-} satisfies TapState) as TapState;
+  answered: new WeakMap<object, InboundRequest>(),
+  probes: new WeakMap<object, FetchProbe>(),
+  probe: new AsyncLocalStorage<FetchProbe>(),
+}));
 
 /** Node's own diagnostics: they tell of every request, with no middleware and no patch. */
-const CHANNELS: Readonly<Record<string, (message: never) => void>> = {
-  'http.server.request.start': onServerRequest,
-  'http.client.response.finish': ({ request, response }: { request: object; response: IncomingMessage }) => pair(request, response.socket.localPort),
-  'undici:request:create': ({ request }: { request: object }) => {
-    const probe = state.probe.getStore();
-    if (probe !== undefined) state.probes.set(request, probe);
-  },
-  'undici:client:sendHeaders': onFetchSent,
-  'undici:request:headers': ({ request }: { request: object }) => {
-    const probe = state.probes.get(request);
-    if (probe?.localPort !== undefined) probe.inbound = state.byPeerPort.get(probe.localPort);
-  },
-};
+const CHANNELS: readonly (readonly [string, (message: unknown) => void])[] = [
+  channel('http.server.request.start', onServerRequest),
+  // Node 20 has only the second of these two: it comes when the request has been written.
+  channel('http.client.request.created', onClientRequest),
+  channel('http.client.request.start', onClientRequest),
+  channel('http.client.response.finish', onClientResponse),
+  channel('undici:request:create', onFetch),
+  channel('undici:client:sendHeaders', onFetchSent),
+  channel('undici:request:headers', onFetchAnswered),
+];
 
-/** Hears every HTTP request that a server of this process gets, until the returned function is called. */
+/** A listener that throws would end the process. */
+function channel(name: string, listener: (message: never) => void): readonly [string, (message: unknown) => void] {
+  return [name, (message) => guarded('harness http listener', () => listener(message as never), undefined)];
+}
+
+/** Tells of every HTTP request that a server of this process gets, until the returned function is called. */
 export function tapHttp(listener: InboundListener): () => void {
-  if (state.listeners.size === 0) for (const [name, hear] of Object.entries(CHANNELS)) subscribe(name, hear as (message: unknown) => void);
+  if (state.listeners.size === 0) for (const [name, listen] of CHANNELS) subscribe(name, listen);
   state.listeners.add(listener);
   return () => {
     if (!state.listeners.delete(listener) || state.listeners.size > 0) return;
-    for (const [name, hear] of Object.entries(CHANNELS)) unsubscribe(name, hear as (message: unknown) => void);
+    for (const [name, listen] of CHANNELS) unsubscribe(name, listen);
     state.byPeerPort.clear();
+    state.senderOn.clear();
   };
+}
+
+/** The request whose handler is running, by async context; in a server of the harness the one whose handler called it. */
+export function requestBeingAnswered(): InboundRequest | undefined {
+  return state.answering.getStore();
+}
+
+/** Notes a span that has just started for the request whose handler is running. */
+export function noteStartedSpan({ traceId, requestId }: StartedSpan): void {
+  const inbound = state.answering.getStore();
+  inbound?.traceIds.add(traceId);
+  if (requestId !== undefined) inbound?.requestIds.add(requestId);
+}
+
+/** Marks a port as the harness's own until the returned function is called. */
+export function ownPort(port: number): () => void {
+  state.ownPorts.add(port);
+  return () => void state.ownPorts.delete(port);
 }
 
 /** What a server of this process made of a client's request. */
@@ -94,26 +123,70 @@ export function withProbe<T>(probe: FetchProbe, fn: () => T): T {
 }
 
 function onServerRequest({ request, response, socket }: { request: IncomingMessage; response: ServerResponse; socket: Socket }): void {
-  const inbound = new Inbound(request.method ?? 'GET', request.url ?? '/', socket.localPort, hopHeaders(carrierOf(request.headersDistinct)), socket.remotePort);
-  if (socket.remotePort !== undefined) state.byPeerPort.set(socket.remotePort, inbound);
+  const { localPort = 0, remotePort = 0 } = socket;
+  const faked = fakedTimers();
+  if (faked !== undefined) {
+    // The app would hang half-way, and its server would keep the process alive after the test.
+    process.emitWarning(faked.message, { code: faked.code });
+    socket.destroy();
+  }
+  // Everything that the handler does comes from this call: what is entered here is its async context.
+  if (state.ownPorts.has(localPort)) return state.answering.enterWith(state.senderOn.get(remotePort));
+  const inbound = new Inbound(request.method ?? 'GET', request.url ?? '/', hopHeaders(request.headersDistinct));
+  state.answering.enterWith(inbound);
+  state.byPeerPort.set(remotePort, inbound);
   response.once('close', () => {
     inbound.finished = true;
-    if (inbound.peerPort !== undefined && state.byPeerPort.get(inbound.peerPort) === inbound && socket.destroyed) state.byPeerPort.delete(inbound.peerPort);
+    if (state.byPeerPort.get(remotePort) === inbound && socket.destroyed) state.byPeerPort.delete(remotePort);
     for (const listener of state.listeners) guarded('harness http listener', () => listener.finished(inbound), undefined);
   });
   for (const listener of state.listeners) guarded('harness http listener', () => listener.inbound(inbound), undefined);
 }
 
+function onClientRequest({ request }: { request: { readonly socket: Socket | null; once(event: 'socket', listener: (socket: Socket) => void): unknown } }): void {
+  if (state.senderOf.has(request)) return;
+  const sender = state.answering.getStore();
+  state.senderOf.set(request, { sender });
+  if (request.socket !== null) noteSender(request.socket, sender);
+  else request.once('socket', (socket) => noteSender(socket, sender));
+}
+
+/** A server of this process sees the client's port: that is how it learns who has sent what it gets. */
+function noteSender(socket: Socket, sender: Inbound | undefined): void {
+  if (socket.connecting) return void socket.once('connect', () => noteSender(socket, sender));
+  const { localPort } = socket;
+  const { senderOn } = state;
+  if (localPort === undefined) return;
+  if (sender === undefined) senderOn.delete(localPort);
+  else senderOn.set(localPort, sender);
+  if (state.watchedSockets.has(socket)) return;
+  state.watchedSockets.add(socket);
+  socket.once('close', () => senderOn.delete(localPort));
+}
+
 /** When a client sees the head of a response, the last request on its connection is the one that was answered. */
-function pair(clientRequest: object, localPort: number | undefined): void {
+function onClientResponse({ request, response }: { request: object; response: IncomingMessage }): void {
+  const { localPort } = response.socket;
   const inbound = localPort === undefined ? undefined : state.byPeerPort.get(localPort);
-  if (inbound !== undefined) state.answered.set(clientRequest, inbound);
+  if (inbound !== undefined) state.answered.set(request, inbound);
+}
+
+function onFetch({ request }: { request: object }): void {
+  state.senderOf.set(request, { sender: state.answering.getStore() });
+  const probe = state.probe.getStore();
+  if (probe !== undefined) state.probes.set(request, probe);
 }
 
 function onFetchSent({ request, headers, socket }: { request: object; headers: string; socket: Socket }): void {
+  noteSender(socket, state.senderOf.get(request)?.sender);
   const probe = state.probes.get(request);
   if (probe === undefined) return;
   const lines = headers.split('\r\n').map((line) => /^([^:]+):\s*(.*)$/.exec(line)).filter((line) => line !== null);
-  probe.sent = hopHeaders(carrierOf(Object.fromEntries(lines.map(([, name = '', value = '']) => [name, value]))));
+  probe.sent = hopHeaders(Object.fromEntries(lines.map(([, name = '', value = '']) => [name, value])));
   probe.localPort = socket.localPort;
+}
+
+function onFetchAnswered({ request }: { request: object }): void {
+  const probe = state.probes.get(request);
+  if (probe?.localPort !== undefined) probe.inbound = state.byPeerPort.get(probe.localPort);
 }

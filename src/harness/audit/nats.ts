@@ -1,9 +1,10 @@
-import { carrierOf, type CarrierTarget } from '../../trace-context/index.js';
+import type { CarrierTarget } from '../../trace-context/index.js';
 import { hopHeaders } from '../trace/index.js';
 import type { SeenHop } from './hop.js';
+import { requestBeingAnswered } from './http-tap.js';
 
 type Method = (...args: unknown[]) => unknown;
-type Note = (hop: Omit<SeenHop, 'during'>) => void;
+type Note = (hop: SeenHop) => void;
 
 /**
  * A NATS connection that tells the audit of every message: headers of `publish` and `request` as they go out, headers of a
@@ -42,6 +43,6 @@ function receiving(method: Method, note: Note): Method {
 }
 
 function noteHop(note: Note, name: string, side: 'sent' | 'received', headers: CarrierTarget | undefined): void {
-  const seen = headers === undefined ? {} : hopHeaders(carrierOf(headers));
-  note({ name, kind: 'nats', sent: side === 'sent' ? seen : undefined, received: side === 'received' ? seen : undefined, controlId: undefined, faults: [] });
+  const seen = hopHeaders(headers ?? {});
+  note({ name, kind: 'nats', sent: side === 'sent' ? seen : undefined, received: side === 'received' ? seen : undefined, controlId: undefined, faults: [], sender: side === 'sent' ? requestBeingAnswered() : undefined });
 }

@@ -1,4 +1,3 @@
-import { AUDITED_HEADERS } from '../trace/index.js';
 import { headersText } from './check.js';
 import type { AuditedHop, AuditedRequest, HopProblem } from './hop.js';
 
@@ -31,10 +30,9 @@ function hopText(hop: AuditedHop): string {
   return [head, `       sent      ${headersText(hop.sent)}`, `       received  ${headersText(hop.received)}`].join('\n');
 }
 
-/** The problems of a report, one a paragraph. */
+/** The problems of a report, one a paragraph, those of the first hop first. */
 export function problemsText(problems: readonly HopProblem[]): string {
-  const order = (header: string): number => AUDITED_HEADERS.indexOf(header);
-  return [...problems].sort((a, b) => order(a.header) - order(b.header)).map(problemText).join('\n');
+  return problems.map(problemText).join('\n');
 }
 
 function problemText({ hop, header, expected, sent, received, cause }: HopProblem): string {

@@ -1,8 +1,8 @@
 import type { IncomingHttpHeaders, RequestListener } from 'node:http';
-import { carrierOf } from '../../trace-context/index.js';
 import { LoopbackServer } from '../loopback-server.js';
 import { hopHeaders } from '../trace/index.js';
 import type { SeenHop } from './hop.js';
+import { requestBeingAnswered } from './http-tap.js';
 
 /** One request that an upstream got. */
 export interface UpstreamRequest {
@@ -19,18 +19,18 @@ export class Upstream {
   private constructor(
     readonly name: string,
     handler: RequestListener,
-    onHop: (hop: Omit<SeenHop, 'during'>) => void,
+    onHop: (hop: SeenHop) => void,
   ) {
     this.#server = new LoopbackServer((req, res) => {
       this.requests.push({ method: req.method ?? 'GET', url: req.url ?? '/', headers: req.headers });
-      const headers = hopHeaders(carrierOf(req.headersDistinct));
-      onHop({ name: `gateway → ${name}`, kind: 'upstream', sent: headers, received: headers, controlId: undefined, faults: [] });
+      const headers = hopHeaders(req.headersDistinct);
+      onHop({ name: `gateway → ${name}`, kind: 'upstream', sent: headers, received: headers, controlId: undefined, faults: [], sender: requestBeingAnswered() });
       handler(req, res);
     });
   }
 
   /** @internal Starts one on loopback; `harness.upstream()` does it for you. */
-  static async start(name: string, handler: RequestListener, onHop: (hop: Omit<SeenHop, 'during'>) => void): Promise<Upstream> {
+  static async start(name: string, handler: RequestListener, onHop: (hop: SeenHop) => void): Promise<Upstream> {
     const upstream = new Upstream(name, handler, onHop);
     await upstream.#server.listen();
     return upstream;

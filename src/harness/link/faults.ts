@@ -20,6 +20,7 @@ export type Fault =
   | { readonly kind: 'merge'; readonly name: string; readonly on: FaultSide; readonly frames: number }
   | { readonly kind: 'ack'; readonly name: string; readonly text: (endpointPath: string) => string }
   | { readonly kind: 'stop'; readonly name: string; readonly how: 'crash' | 'disconnect' | 'hang'; readonly point: FaultPoint }
+  | { readonly kind: 'status'; readonly name: string; readonly status: number }
   | { readonly kind: 'slowReader'; readonly name: string; readonly on: FaultSide; readonly bytesPerSecond: number };
 
 function count(value: number, path: string, min = 0): number {
@@ -37,7 +38,7 @@ function stop(how: 'crash' | 'disconnect' | 'hang', point: FaultPoint): Fault {
   return { kind: 'stop', name: `${how} ${where}`, how, point };
 }
 
-/** What can go wrong between a gateway and a worker. Give one to `worker.inject()` or to a worker's `faults` option. */
+/** What can go wrong between a gateway and a worker. Give one to `worker.inject()`, to a worker's `faults` option or to `proxy.inject()`. */
 export const faults = {
   /**
    * Drops the named headers of the request frame; without names the whole header block, as Dynamo's TCP transport once did.
@@ -113,6 +114,12 @@ export const faults = {
   /** The worker never answers: no ack, no first item, or no further item. Connections stay open. */
   hang(point: FaultPoint = 'beforeAck'): Fault {
     return stop('hang', point);
+  },
+
+  /** HTTP alone: answers this status, 400 to 599, in place of the server behind the proxy. */
+  status(status: number): Fault {
+    if (status > 599) throw invalidOption('faults.status', 'a status from 400 to 599', status);
+    return { kind: 'status', name: `answer ${status}`, status: count(status, 'status', 400) };
   },
 
   /** The worker reads its requests slowly, or the gateway its response: `bytesPerSecond` from this request on. */

@@ -1,12 +1,13 @@
 import type { Fault, FaultSide } from './faults.js';
+import { invalidOption } from '../../internal/index.js';
 import type { LinkRequest } from './link-request.js';
 
-/** Which requests a fault hits. */
-export interface InjectOptions {
+/** Which requests a fault hits; `R` is what the request is shown as. */
+export interface InjectOptions<R = LinkRequest> {
   /** Hits at most so many requests. Default: all. */
   readonly times?: number | undefined;
   /** Hits only requests for which this is true. Default: all. */
-  readonly when?: ((request: LinkRequest) => boolean) | undefined;
+  readonly when?: ((request: R) => boolean) | undefined;
 }
 
 /** A fault that has been injected. */
@@ -18,13 +19,13 @@ export interface InjectedFault {
   remove(): void;
 }
 
-class Injection implements InjectedFault {
+class Injection<R> implements InjectedFault {
   hits = 0;
 
   constructor(
     readonly fault: Fault,
-    private readonly options: InjectOptions,
-    private readonly owner: Set<Injection>,
+    private readonly options: InjectOptions<R>,
+    private readonly owner: Set<Injection<R>>,
   ) {}
 
   get name(): string {
@@ -35,30 +36,43 @@ class Injection implements InjectedFault {
     this.owner.delete(this);
   }
 
-  hit(request: LinkRequest): boolean {
+  hit(request: R): boolean {
     if (this.hits >= (this.options.times ?? Number.POSITIVE_INFINITY) || this.options.when?.(request) === false) return false;
     this.hits += 1;
     return true;
   }
 }
 
-/** The faults of one worker's link. */
-export class Injections {
-  readonly #active = new Set<Injection>();
+/** The faults of one worker's link or of one proxy. */
+export class Injections<R = LinkRequest> {
+  readonly #active = new Set<Injection<R>>();
+  readonly #held: (() => void)[] = [];
 
-  add(fault: Fault, options: InjectOptions = {}): InjectedFault {
+  /** @param where what the faults are for, and whether one is of that kind */
+  constructor(private readonly where: { readonly name: string; readonly takes: (fault: Fault) => boolean }) {}
+
+  /** @throws ERR_OPTION_INVALID for a fault that cannot happen there */
+  add(fault: Fault, options: InjectOptions<R> = {}): InjectedFault {
+    if (!this.where.takes(fault)) throw invalidOption('inject(fault)', `a fault of ${this.where.name}`, fault.name);
     const injection = new Injection(fault, options, this.#active);
     this.#active.add(injection);
     return injection;
   }
 
   /** The faults that hit this request: asked once, when its frame has arrived. */
-  hitting(request: LinkRequest): readonly Fault[] {
+  hitting(request: R): readonly Fault[] {
     return [...this.#active].filter((injection) => injection.hit(request)).map(({ fault }) => fault);
   }
 
+  /** Runs `release` when the faults are taken away. */
+  untilCleared(release: () => void): void {
+    this.#held.push(release);
+  }
+
+  /** Takes all faults away and releases what they hold. */
   clear(): void {
     this.#active.clear();
+    for (const release of this.#held.splice(0)) release();
   }
 }
 

@@ -1,4 +1,5 @@
 import { clearTimeout, setImmediate, setTimeout } from 'node:timers';
+import { joined, type FrameBytes } from './bytes.js';
 
 /** Timers of faults that are pending: all are cleared when the harness closes. */
 export class FaultTimers {
@@ -32,8 +33,11 @@ export interface LaneSink {
 
 type Step =
   | { readonly kind: 'bytes'; readonly bytes: Uint8Array }
-  | { readonly kind: 'wait'; readonly ms: number }
-  | { readonly kind: 'turn' | 'end' | 'cut' };
+  | { readonly kind: 'pause'; readonly schedule: (go: () => void) => void }
+  | { readonly kind: 'end' | 'cut' };
+
+/** A frame up to this size goes out in one piece: joining it costs less than a second write. */
+const ONE_PIECE = 16_384;
 
 /** One direction of a link: what goes in comes out in the same order, as late and in such pieces as the steps say. */
 export class Lane {
@@ -55,16 +59,30 @@ export class Lane {
     if (bytes.length > 0) this.#add({ kind: 'bytes', bytes });
   }
 
+  sendFrame(frame: FrameBytes): void {
+    if (frame.body.length <= ONE_PIECE) return this.send(joined(frame));
+    this.send(frame.head);
+    this.send(frame.body);
+  }
+
   /** The bytes in pieces of `size`, each in a turn of the event loop of its own. */
   sendInPieces(bytes: Uint8Array, size: number): void {
     for (let at = 0; at < bytes.length; at += size) {
       this.send(bytes.subarray(at, at + size));
-      this.#add({ kind: 'turn' });
+      this.#add({ kind: 'pause', schedule: (go) => void setImmediate(go) });
     }
   }
 
   wait(ms: number): void {
-    this.#add({ kind: 'wait', ms });
+    this.#add({ kind: 'pause', schedule: (go) => this.timers.after(ms, go) });
+  }
+
+  /** Keeps everything that comes from here on, until the returned function is called. */
+  hold(): () => void {
+    let released = false;
+    let release = (): void => void (released = true);
+    this.#add({ kind: 'pause', schedule: (go) => (released ? go() : (release = go)) });
+    return () => release();
   }
 
   end(): void {
@@ -110,8 +128,7 @@ export class Lane {
       case 'cut':
         this.silence();
         return this.sink.cut();
-      case 'wait': return this.#pause((go) => this.timers.after(step.ms, go));
-      case 'turn': return this.#pause((go) => void setImmediate(go));
+      case 'pause': return this.#pause(step.schedule);
     }
   }
 

@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import { Duplex } from 'node:stream';
 import { setImmediate } from 'node:timers';
 import type { Network, NetworkListener, NetworkTarget } from '../../transport/index.js';
@@ -6,6 +7,8 @@ type Done = (error?: Error | null) => void;
 
 /** One end of a connection in memory: behaves as a net.Socket with `allowHalfOpen` does, ports and kernel left out. */
 class MemorySocket extends Duplex {
+  /** What comes from the other end happens in the async context that this end was made in, as with a socket of the system. */
+  readonly #context = new AsyncResource('MemorySocket');
   #peer: MemorySocket | undefined;
   /** Callback of a write that the peer has no room for. */
   #stalled: Done | undefined;
@@ -30,9 +33,9 @@ class MemorySocket extends Duplex {
     }
     if (peer.destroyed) return done(systemError('EPIPE', 'write'));
     // A copy, as the kernel makes one: the writer may use its buffer again.
-    const room = peer.push(Buffer.from(chunk));
+    const room = peer.#in(() => peer.push(Buffer.from(chunk)));
     if (room) done();
-    else peer.#stalled = done;
+    else peer.#stalled = (error) => this.#in(() => done(error));
   }
 
   override _read(): void {
@@ -46,14 +49,15 @@ class MemorySocket extends Duplex {
       this.#waitingForPeer = () => this._final(done);
       return;
     }
-    if (!this.#peer.destroyed) this.#peer.push(null);
+    const peer = this.#peer;
+    if (!peer.destroyed) peer.#in(() => peer.push(null));
     done();
   }
 
   override _destroy(error: Error | null, done: Done): void {
     const peer = this.#peer;
     this._read();
-    if (peer !== undefined && !peer.destroyed && !this.writableFinished) peer.#onPeerGone();
+    if (peer !== undefined && !peer.destroyed && !this.writableFinished) peer.#in(() => peer.#onPeerGone());
     done(error);
   }
 
@@ -61,8 +65,12 @@ class MemorySocket extends Duplex {
   resetAndDestroy(): this {
     const peer = this.#peer;
     this.#peer = undefined;
-    if (peer !== undefined && !peer.destroyed) setImmediate(() => peer.destroy(systemError('ECONNRESET', 'read')));
+    if (peer !== undefined && !peer.destroyed) setImmediate(() => peer.#in(() => peer.destroy(systemError('ECONNRESET', 'read'))));
     return this.destroy();
+  }
+
+  #in<T>(fn: () => T): T {
+    return this.#context.runInAsyncScope(fn);
   }
 
   /** The other end was destroyed: the reader sees its end, a write that waits fails. */
@@ -73,6 +81,8 @@ class MemorySocket extends Duplex {
 
 interface Listening {
   readonly onConnection: (socket: Duplex) => void;
+  /** What accepts runs in the async context of listen(). */
+  readonly context: AsyncResource;
 }
 
 /**
@@ -92,10 +102,10 @@ export class MemoryNetwork implements Network {
         near.destroy(systemError('ECONNREFUSED', 'connect', `${host}:${port}`));
         return;
       }
-      const far = new MemorySocket();
+      const far = found.context.runInAsyncScope(() => new MemorySocket());
       MemorySocket.join(near, far);
       near.emit('connect');
-      found.onConnection(far);
+      found.context.runInAsyncScope(found.onConnection, undefined, far);
     });
     return near;
   }
@@ -104,7 +114,7 @@ export class MemoryNetwork implements Network {
     const chosen = port === 0 ? this.#freePort(host) : port;
     const key = `${host}:${chosen}`;
     if (this.#listening.has(key)) return Promise.reject(systemError('EADDRINUSE', 'listen', key));
-    this.#listening.set(key, { onConnection });
+    this.#listening.set(key, { onConnection, context: new AsyncResource('MemoryListener') });
     const close = (): Promise<void> => {
       this.#listening.delete(key);
       return Promise.resolve();

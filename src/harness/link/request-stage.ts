@@ -1,11 +1,10 @@
 import { AckDecoder, encodeAck, RequestFrameDecoder, type RequestFrame, type RequestHeaders } from '../../protocol/index.js';
 import type { Fault } from './faults.js';
-import { ofKind, onSide } from './injections.js';
+import { ofKind, onSide, type Injections } from './injections.js';
 import type { Lane, FaultTimers } from './lane.js';
 import { LinkedRequest } from './link-request.js';
 import type { LinkSocket, Stage } from './link-socket.js';
-import { flipByte, Merger } from './bytes.js';
-import { RawSplitter } from './raw-splitter.js';
+import { flipByte, frameBytes, joined, Merger, readFrames, type FrameBytes } from './bytes.js';
 
 /** What a link's stages ask of its worker's link. */
 export interface LinkOwner {
@@ -18,19 +17,27 @@ export interface LinkOwner {
   /** The worker's process dies. */
   crash(): void;
   readonly timers: FaultTimers;
+  readonly injections: Injections;
 }
 
-/** The order in which acks go out: by the worker, by a fault, or never. */
-type AckSlot = { readonly kind: 'worker' | 'never' } | { readonly kind: 'fault'; readonly bytes: Buffer };
+/** The ack of one request; its bytes are undefined until the worker or a fault has given them. */
+interface AckSlot {
+  bytes: Buffer | undefined;
+}
 
 /** The request plane of a worker's connection: reads every frame, lets the faults at it, hands it on. */
 export class RequestStages {
-  readonly #frames = new RawSplitter<RequestFrame>(new RequestFrameDecoder());
+  readonly #frames = new RequestFrameDecoder(undefined, { keepRaw: true });
   readonly #acks = new AckDecoder();
+  /** In the order of the requests, as acks go out. */
   readonly #slots: AckSlot[] = [];
+  /** In the order in which the worker got its requests, as it writes acks. */
+  readonly #unacked: AckSlot[] = [];
   readonly #merger: Merger;
   #pace: number | undefined;
-  #passing = false;
+  #unreadable = false;
+  #inboundEnded = false;
+  #holding = 0;
 
   constructor(
     private readonly owner: LinkOwner,
@@ -43,126 +50,129 @@ export class RequestStages {
 
   readonly inbound: Stage = {
     push: (chunk) => {
-      const { frames, rest } = this.#frames.push(chunk);
-      for (const { frame, raw } of frames) this.#onFrame(frame, raw);
-      if (rest !== undefined) {
-        this.#passing = true;
-        this.inboundLane.send(rest);
-      }
+      const rest = this.#unreadable ? [chunk] : readFrames(this.#frames, chunk, (frame) => this.#onFrame(frame));
+      this.#unreadable = rest !== undefined;
+      for (const part of rest ?? []) this.inboundLane.send(part);
       if (this.#pace !== undefined) this.socket.hold((chunk.length / this.#pace) * 1000, this.owner.timers);
     },
     end: () => {
+      this.#inboundEnded = true;
       this.#merger.flush();
-      this.inboundLane.send(this.#frames.flush());
+      for (const part of this.#frames.rest()) this.inboundLane.send(part);
       this.inboundLane.end();
     },
   };
 
   readonly outbound: Stage = {
     push: (chunk) => {
-      if (this.#passing) return this.outboundLane.send(chunk);
+      if (this.#unreadable) return this.outboundLane.send(chunk);
       this.#acks.push(chunk);
       for (let ack = this.#acks.next(); ack !== undefined; ack = this.#acks.next()) {
         if (ack.kind === 'refused') return;
-        this.#sendFaultAcks();
-        if (this.#slots[0]?.kind === 'never') return this.outboundLane.silence();
-        this.#slots.shift();
-        this.outboundLane.send(encodeAck(ack.text));
+        const slot = this.#unacked.shift();
+        if (slot === undefined) this.outboundLane.send(encodeAck(ack.text));
+        else slot.bytes = encodeAck(ack.text);
       }
-      this.#sendFaultAcks();
+      this.#sendAcks();
     },
-    end: () => this.outboundLane.end(),
+    end: () => {
+      if (this.#holding === 0) this.outboundLane.end();
+    },
   };
 
-  #onFrame(frame: RequestFrame, raw: Buffer): void {
+  #onFrame(frame: RequestFrame): void {
     const request = new LinkedRequest(0, frame);
     const hitting = this.owner.admit(request);
+    const bytes = frameBytes(frame.raw, frame.payload);
     const stop = ofKind(hitting, 'stop').find(({ point }) => point === 'beforeAck');
-    if (stop !== undefined) this.#stop(stop.how);
-    else if (!this.#refuse(request, hitting)) this.#deliver(request, frame, raw, hitting);
+    const [refusal] = ofKind(hitting, 'ack');
+    if (stop?.how === 'crash') this.owner.crash();
+    else if (stop?.how === 'disconnect') this.socket.reset();
+    else {
+      const slot: AckSlot = { bytes: refusal === undefined || stop !== undefined ? undefined : encodeAck(refusal.text(request.endpointPath ?? '')) };
+      this.#slots.push(slot);
+      if (stop !== undefined) this.#hold(() => this.#deliver(request, frame, bytes, slot));
+      else if (refusal === undefined) this.#deliver(request, frame, bytes, slot);
+      this.#sendAcks();
+    }
     this.owner.delivered(request);
   }
 
-  #stop(how: 'crash' | 'disconnect' | 'hang'): void {
-    if (how === 'crash') this.owner.crash();
-    else if (how === 'disconnect') this.socket.reset();
-    else {
-      this.#slots.push({ kind: 'never' });
-      this.#sendFaultAcks();
-    }
+  /** Keeps a request from the worker until the faults are taken away; if its connection is open then, the worker gets it. */
+  #hold(deliver: () => void): void {
+    this.#holding += 1;
+    this.owner.injections.untilCleared(() => {
+      this.#holding -= 1;
+      if (!this.socket.destroyed && !this.#inboundEnded) deliver();
+    });
   }
 
-  #refuse(request: LinkedRequest, hitting: readonly Fault[]): boolean {
-    const [refusal] = ofKind(hitting, 'ack');
-    if (refusal === undefined) return false;
-    this.#slots.push({ kind: 'fault', bytes: encodeAck(refusal.text(request.endpointPath ?? '')) });
-    this.#sendFaultAcks();
-    return true;
-  }
-
-  /** Acks of faults whose turn has come. */
-  #sendFaultAcks(): void {
-    for (let slot = this.#slots[0]; slot?.kind === 'fault'; slot = this.#slots[0]) {
+  /** Acks whose turn has come: a client takes them in the order of its requests. */
+  #sendAcks(): void {
+    for (let bytes = this.#slots[0]?.bytes; bytes !== undefined; bytes = this.#slots[0]?.bytes) {
       this.#slots.shift();
-      this.outboundLane.send(slot.bytes);
+      this.outboundLane.send(bytes);
     }
   }
 
-  #deliver(request: LinkedRequest, frame: RequestFrame, raw: Buffer, hitting: readonly Fault[]): void {
-    const changed = changeHeaders(frame, raw, hitting);
-    request.received = changed.headers;
-    this.#slots.push({ kind: 'worker' });
+  #deliver(request: LinkedRequest, frame: RequestFrame, original: FrameBytes, slot: AckSlot): void {
+    const { hitting } = request;
+    const { bytes, headers } = changeHeaders(frame, original, hitting);
+    request.received = headers;
+    this.#unacked.push(slot);
     const delay = onSide(hitting, 'delay', 'request');
     if (delay !== undefined) this.inboundLane.wait(delay.ms);
     this.#pace ??= onSide(hitting, 'slowReader', 'request')?.bytesPerSecond;
     const truncate = onSide(hitting, 'truncate', 'request');
     if (truncate !== undefined) {
       request.received = undefined;
-      this.inboundLane.send(changed.raw.subarray(0, truncate.bytes));
+      this.inboundLane.send(joined(bytes).subarray(0, truncate.bytes));
       return this.inboundLane.cut();
     }
     const cut = onSide(hitting, 'cut', 'request');
     const merge = onSide(hitting, 'merge', 'request');
-    if (merge !== undefined) this.#merger.hold(changed.raw, merge.frames);
-    else if (cut !== undefined) this.inboundLane.sendInPieces(changed.raw, cut.size);
-    else this.inboundLane.send(changed.raw);
+    if (merge !== undefined) this.#merger.hold(bytes, merge.frames);
+    else if (cut !== undefined) this.inboundLane.sendInPieces(joined(bytes), cut.size);
+    else this.inboundLane.sendFrame(bytes);
   }
 }
 
 /** The frame with the changes that faults make to its bytes, and the headers that a worker will read from it. */
-function changeHeaders(frame: RequestFrame, raw: Buffer, hitting: readonly Fault[]): { readonly raw: Buffer; readonly headers: RequestHeaders } {
-  let bytes = raw;
+function changeHeaders(frame: RequestFrame, original: FrameBytes, hitting: readonly Fault[]): { readonly bytes: FrameBytes; readonly headers: RequestHeaders } {
+  let { head, body } = original;
   let headers: RequestHeaders | undefined = frame.headers;
   const changes = ofKind(hitting, 'headers');
   for (const { change } of changes) headers = headers === undefined ? undefined : change(headers);
-  if (changes.length > 0) bytes = withHeaders(bytes, headers);
+  if (changes.length > 0) head = withHeaders(head, headers);
   for (const { on, at } of ofKind(hitting, 'corrupt')) {
-    if (on === 'response') continue;
-    const { start, length } = headerBlock(bytes);
-    bytes = on === 'headers' ? flipByte(bytes, start, length, at) : flipByte(bytes, start + length + 4, bytes.length - start - length - 4, at);
+    const { start, length } = headerBlock(head);
+    if (on === 'request') body = flipByte(body, at);
+    if (on !== 'headers') continue;
+    head = flipByte(head, at, start, length);
     // A block that is no JSON is read as an empty one.
-    if (on === 'headers') headers = readBlock(bytes);
+    headers = readBlock({ head, body });
   }
-  return { raw: bytes, headers: headers ?? {} };
+  return { bytes: { head, body }, headers: headers ?? {} };
 }
 
-function headerBlock(raw: Buffer): { readonly start: number; readonly length: number } {
-  const at = 2 + raw.readUInt16BE(0);
-  return { start: at + 2, length: raw.readUInt16BE(at) };
+function headerBlock(head: Buffer): { readonly start: number; readonly length: number } {
+  const at = 2 + head.readUInt16BE(0);
+  return { start: at + 2, length: head.readUInt16BE(at) };
 }
 
-/** The frame with another header block; none at all when `headers` is undefined. */
-function withHeaders(raw: Buffer, headers: RequestHeaders | undefined): Buffer {
-  const { start, length } = headerBlock(raw);
+/** The frame's head with another header block; none at all when `headers` is undefined. */
+function withHeaders(head: Buffer, headers: RequestHeaders | undefined): Buffer {
+  const { start, length } = headerBlock(head);
   const block = Buffer.from(headers === undefined ? '' : JSON.stringify(headers));
   const size = Buffer.alloc(2);
   size.writeUInt16BE(block.length);
-  return Buffer.concat([raw.subarray(0, start - 2), size, block, raw.subarray(start + length)]);
+  return Buffer.concat([head.subarray(0, start - 2), size, block, head.subarray(start + length)]);
 }
 
-function readBlock(raw: Buffer): RequestHeaders | undefined {
+function readBlock({ head, body }: FrameBytes): RequestHeaders | undefined {
   const decoder = new RequestFrameDecoder();
-  decoder.push(raw);
+  decoder.push(head);
+  decoder.push(body);
   const frame = decoder.next();
   return frame?.kind === 'request' ? frame.headers : undefined;
 }

@@ -16,7 +16,7 @@ const MAX_AWAITED = 10_000;
  * real sockets and in memory alike. Notes every request, plays the faults.
  */
 export class WorkerLink implements Network, LinkOwner {
-  readonly injections = new Injections();
+  readonly injections = new Injections({ name: 'a worker link', takes: ({ kind }) => kind !== 'status' });
   readonly timers = new FaultTimers();
   readonly requests: LinkRequest[] = [];
   readonly #sockets = new Set<LinkSocket>();
@@ -74,8 +74,8 @@ export class WorkerLink implements Network, LinkOwner {
   /** Breaks what is open and forgets every timer. */
   destroy(): void {
     this.timers.close();
-    this.injections.clear();
     for (const socket of this.#sockets) socket.destroy();
+    this.injections.clear();
   }
 
   admit(request: LinkedRequest): readonly Fault[] {

@@ -1,7 +1,6 @@
 import { headersText, problemsText, type AuditReport, type HopProblem } from '../audit/index.js';
 import { invalidOption } from '../../internal/index.js';
-import { cluesOf, hopHeaders, traceOf, type HarnessTrace, type TraceSubject } from '../trace/index.js';
-import { carrierOf } from '../../trace-context/index.js';
+import { keysOf, hopHeaders, traceOf, type HarnessTrace, type TraceSubject } from '../trace/index.js';
 import type { HarnessWorker } from '../worker/index.js';
 import { result, type CheckResult } from './result.js';
 
@@ -48,10 +47,10 @@ export function checkReceivedTrace(worker: HarnessWorker, subject: TraceSubject)
   const harness = worker.harness as Audited;
   const traceId = harness.traceNow(subject)?.traceId;
   const got = worker.requests.filter(({ received }) => received !== undefined);
-  const pass = traceId !== undefined && got.some(({ received }) => traceOf(hopHeaders(carrierOf({ ...received })))?.traceId === traceId);
+  const pass = traceId !== undefined && got.some(({ received }) => traceOf(hopHeaders({ ...received }))?.traceId === traceId);
   return result(pass, `worker ${worker.name} to have received the trace of the request`, () => {
     const problems = harness.audit(subject).problems.filter(({ hop }) => hop.includes(worker.name));
-    const seen = worker.requests.map(({ sent, received, faults }) => [`sent      ${headersText(hopHeaders(carrierOf({ ...sent })))}`, `received  ${received === undefined ? '(nothing)' : headersText(hopHeaders(carrierOf({ ...received })))}`, ...(faults.length === 0 ? [] : [`faults    ${faults.join(', ')}`])].join('\n'));
+    const seen = worker.requests.map(({ sent, received, faults }) => [`sent      ${headersText(hopHeaders({ ...sent }))}`, `received  ${received === undefined ? '(nothing)' : headersText(hopHeaders({ ...received }))}`, ...(faults.length === 0 ? [] : [`faults    ${faults.join(', ')}`])].join('\n'));
     const reason = traceId === undefined ? 'the trace of the request is not known: no header, span or record names it' : worker.requests.length === 0 ? 'no request reached it' : problems.length === 0 ? 'it got other traces only' : `\n${problemsText(problems)}`;
     return { reason, expected: `traceparent of trace ${traceId ?? '(unknown)'}`, seen: seen.join('\n') || '(no requests)' };
   });
@@ -62,7 +61,7 @@ export function checkReceivedTrace(worker: HarnessWorker, subject: TraceSubject)
  * when it sent none.
  */
 export function checkEchoedRequestId(response: Exclude<TraceSubject, string>, id?: string): CheckResult {
-  const { answered, sent } = cluesOf(response);
+  const { answered, sent } = keysOf(response);
   if (answered === undefined) throw invalidOption('expect(response).toEchoRequestId()', 'a response with headers', response);
   const [own, canonical] = [answered['x-request-id'], answered['request-id']];
   const seen = `x-request-id: ${own ?? '(absent)'}, request-id: ${canonical ?? '(absent)'}`;

@@ -5,3 +5,4 @@ export {
   assertCompletedOnce, assertConnectedTrace, assertEchoesRequestId, assertLeaksNoText, assertMatchesTree, assertPropagated, assertReceivedTraceOf, assertSpanAttributes, matchers, type DynamoMatchers,
 } from './matchers.js';
 export type { CheckResult } from './result.js';
+export type { CompletedOptions } from './trace-checks.js';

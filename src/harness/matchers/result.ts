@@ -33,7 +33,10 @@ function indented(value: string): string {
   return value.includes('\n') ? `\n${value.split('\n').map((line) => `  ${line}`).join('\n')}` : value;
 }
 
-/** Throws what node:test shows when a check fails. @throws AssertionError */
-export function demand({ pass, message }: CheckResult): void {
-  if (!pass) throw new AssertionError({ message: message(), stackStartFn: demand });
+/** The check as a function that throws what node:test shows when it fails. */
+export function asserting<A extends unknown[]>(check: (...args: A) => CheckResult): (...args: A) => void {
+  return function assertion(...args) {
+    const { pass, message } = check(...args);
+    if (!pass) throw new AssertionError({ message: message(), stackStartFn: assertion });
+  };
 }

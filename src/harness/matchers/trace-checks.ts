@@ -35,7 +35,7 @@ export function checkTree(given: HarnessTrace, pattern: string): CheckResult {
 }
 
 function attributeKeys(pattern: string): string[] {
-  return [...pattern.matchAll(/[{,]\s*([^\s=,{}@]+)\s*=/g)].map(([, key = '']) => key);
+  return [...pattern.matchAll(/[{,]\s*([^\s=,{}]+)\s*=/g)].map(([, key = '']) => key);
 }
 
 /** A span of this name (`*` for any text) has these attributes. */
@@ -53,19 +53,38 @@ export function checkSpanAttributes(given: HarnessTrace, name: string, attribute
 
 const COMPLETED = 'request completed';
 
-/** Exactly one completion record of the request (and of each worker that served it), with these fields. */
-export function checkCompletedOnce(given: HarnessTrace, fields: FieldPatterns = {}): CheckResult {
+/** Whose completion record is meant. */
+export interface CompletedOptions {
+  /** `service.name` of the process that wrote it. Default: every service that wrote one. */
+  readonly service?: string | undefined;
+}
+
+/**
+ * Exactly one completion record of the request, with these fields: of `service`, or of each service that wrote one. Records of
+ * workers (`handle_payload`) are counted by their spans only.
+ */
+export function checkCompletedOnce(given: HarnessTrace, fields: FieldPatterns = {}, { service }: CompletedOptions = {}): CheckResult {
   const trace = traceOption('toHaveCompletedOnce', given);
-  const completed = trace.recordsOf(COMPLETED);
-  const own = completed.filter((record) => record.fields['span_name'] !== 'handle_payload');
-  const problems = own.length === 1 ? fieldDifferences(own[0]?.fields ?? {}, fields) : [own.length === 0 ? 'there is none' : `there are ${own.length}`];
-  const perSpan = new Map<string, number>();
-  for (const { spanId } of completed) if (spanId !== undefined) perSpan.set(spanId, (perSpan.get(spanId) ?? 0) + 1);
-  for (const [spanId, times] of perSpan) if (times > 1) problems.push(`span ${spanId} has ${times} of them`);
+  const completed = trace.recordsOf(COMPLETED).filter((record) => service === undefined || record.service === service);
+  const own = groupBy(completed.filter((record) => record.fields['span_name'] !== 'handle_payload'), (record) => record.service ?? '');
+  const problems = own.size === 0 ? [`there is none${service === undefined ? '' : ` of service ${service}`}`] : [];
+  for (const [name, records] of own) {
+    const whose = name === '' ? '' : ` of service ${name}`;
+    const [only, ...others] = records;
+    problems.push(...(others.length > 0 ? [`there are ${records.length}${whose}`] : fieldDifferences(only?.fields ?? {}, fields).map((difference) => `${difference}${whose}`)));
+  }
+  const spans = groupBy(completed.filter(({ spanId }) => spanId !== undefined), (record) => `${record.spanId ?? ''}${record.service === undefined ? '' : ` of service ${record.service}`}`);
+  for (const [span, { length }] of spans) if (length > 1) problems.push(`span ${span} has ${length} of them`);
   return result(problems.length === 0, `exactly one record "${COMPLETED}"`, () => ({ reason: problems.length === 1 ? problems[0] : `\n${problems.join('\n')}`, seen: recordsText(trace) }));
+}
+
+function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): ReadonlyMap<string, readonly T[]> {
+  const groups = new Map<string, T[]>();
+  for (const item of items) groups.set(keyOf(item), [...(groups.get(keyOf(item)) ?? []), item]);
+  return groups;
 }
 
 function recordsText({ records }: HarnessTrace): string {
   if (records.length === 0) return '(no records)';
-  return records.map(({ level, message, fields }) => `${level} ${message} ${Object.entries(fields).filter(([key, value]) => value !== undefined && !['method', 'uri', 'trace_id', 'parent_id', 'x_request_id'].includes(key)).map(([key, value]) => `${key}=${attributeText(value as SpanAttribute)}`).join(' ')}`).join('\n');
+  return records.map(({ level, message, fields, service }) => `${level} ${message} ${service === undefined ? '' : `@service=${service} `}${Object.entries(fields).filter(([key, value]) => value !== undefined && !['method', 'uri', 'trace_id', 'parent_id', 'x_request_id'].includes(key)).map(([key, value]) => `${key}=${attributeText(value as SpanAttribute)}`).join(' ')}`).join('\n');
 }

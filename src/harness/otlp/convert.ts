@@ -28,7 +28,7 @@ interface OtlpSpan {
   readonly flags?: number;
 }
 export interface TracesRequest { readonly resourceSpans?: readonly { readonly resource?: Resource; readonly scopeSpans?: readonly { readonly scope?: { readonly name?: string }; readonly spans?: readonly OtlpSpan[] }[] }[] }
-export interface LogsRequest { readonly resourceLogs?: readonly { readonly scopeLogs?: readonly { readonly logRecords?: readonly { readonly severityText?: string; readonly body?: AnyValue; readonly attributes?: readonly KeyValue[]; readonly traceId?: string; readonly spanId?: string }[] }[] }[] }
+export interface LogsRequest { readonly resourceLogs?: readonly { readonly resource?: Resource; readonly scopeLogs?: readonly { readonly logRecords?: readonly { readonly severityText?: string; readonly body?: AnyValue; readonly attributes?: readonly KeyValue[]; readonly traceId?: string; readonly spanId?: string }[] }[] }[] }
 
 /** OTLP numbers kinds from 1, the SDK from 0. */
 const KIND_NAMES: Readonly<Record<string, number>> = { SPAN_KIND_INTERNAL: 1, SPAN_KIND_SERVER: 2, SPAN_KIND_CLIENT: 3, SPAN_KIND_PRODUCER: 4, SPAN_KIND_CONSUMER: 5 };
@@ -39,8 +39,8 @@ const IS_REMOTE = 0x200;
 /** The spans of an export request. */
 export function spansOf({ resourceSpans = [] }: TracesRequest): FinishedSpan[] {
   return resourceSpans.flatMap(({ resource, scopeSpans = [] }) => {
-    const service = attributesOf(resource?.attributes)['service.name'];
-    return scopeSpans.flatMap(({ scope, spans = [] }) => spans.map((span) => finishedSpan(span, scope?.name ?? '', typeof service === 'string' ? service : undefined)));
+    const service = serviceOf(resource);
+    return scopeSpans.flatMap(({ scope, spans = [] }) => spans.map((span) => finishedSpan(span, scope?.name ?? '', service)));
   });
 }
 
@@ -71,11 +71,16 @@ function finishedSpan(span: OtlpSpan, tracer: string, service: string | undefine
 
 /** The log records of an export request. */
 export function recordsOf({ resourceLogs = [] }: LogsRequest): CapturedRecord[] {
-  const logs = resourceLogs.flatMap(({ scopeLogs = [] }) => scopeLogs.flatMap(({ logRecords = [] }) => logRecords));
-  return logs.map(({ severityText = 'info', body, attributes, traceId, spanId }) => {
+  const logs = resourceLogs.flatMap(({ resource, scopeLogs = [] }) => scopeLogs.flatMap(({ logRecords = [] }) => logRecords.map((log) => ({ ...log, service: serviceOf(resource) }))));
+  return logs.map(({ severityText = 'info', body, attributes, traceId, spanId, service }) => {
     const ids = { ...(traceId ? { trace_id: traceId.toLowerCase() } : {}), ...(spanId ? { span_id: spanId.toLowerCase() } : {}) };
-    return recordOfFields({ ...attributesOf(attributes), ...ids, level: severityText, message: body === undefined ? '' : valueOf(body) });
+    return { ...recordOfFields({ ...attributesOf(attributes), ...ids, level: severityText, message: body === undefined ? '' : valueOf(body) }), service };
   });
+}
+
+function serviceOf(resource: Resource | undefined): string | undefined {
+  const service = attributesOf(resource?.attributes)['service.name'];
+  return typeof service === 'string' ? service : undefined;
 }
 
 function attributesOf(pairs: readonly KeyValue[] = []): Record<string, SpanAttribute> {

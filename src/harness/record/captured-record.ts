@@ -11,6 +11,8 @@ export interface CapturedRecord {
   readonly traceId: string | undefined;
   readonly spanId: string | undefined;
   readonly requestId: string | undefined;
+  /** `service.name` of the process that exported it; undefined for records of this process and of log lines that name none. */
+  readonly service?: string | undefined;
 }
 
 /** A record of this process. */
@@ -42,6 +44,7 @@ export function recordOfFields(given: Readonly<Record<string, unknown>>): Captur
     traceId: text(fields['trace_id']),
     spanId: text(fields['span_id']),
     requestId: text(fields['request_id']),
+    service: text(fields['service.name']),
   };
 }
 

@@ -52,6 +52,8 @@ export interface StartedSpan {
   readonly spanId: string;
   readonly parentSpanId: string | undefined;
   readonly parentIsRemote: boolean | undefined;
+  /** The request id that it names. */
+  readonly requestId?: string | undefined;
 }
 
 /** What is read of an SDK's span: the same in the 2.x and 3.x lines. */
@@ -87,6 +89,11 @@ export function statusName(code: number | undefined): FinishedSpan['status'] {
 
 /** What is known of a span when it starts. */
 export function startedSpan(span: ReadableSpanLike): StartedSpan {
+  const id = span.attributes?.['request_id'];
+  return { ...identity(span), requestId: typeof id === 'string' ? id : undefined };
+}
+
+function identity(span: ReadableSpanLike): Omit<StartedSpan, 'requestId'> {
   const { traceId, spanId } = span.spanContext();
   return { name: span.name, traceId, spanId, parentSpanId: span.parentSpanContext?.spanId ?? span.parentSpanId, parentIsRemote: span.parentSpanContext?.isRemote };
 }
@@ -95,7 +102,7 @@ export function startedSpan(span: ReadableSpanLike): StartedSpan {
 export function finishedSpan(span: ReadableSpanLike): FinishedSpan {
   const service = span.resource?.attributes?.['service.name'];
   return {
-    ...startedSpan(span),
+    ...identity(span),
     kind: kindName(span.kind),
     status: statusName(span.status?.code),
     statusMessage: span.status?.message,

@@ -1,5 +1,6 @@
 import type { FinishedSpan } from '../record/index.js';
 import type { HarnessTrace } from './harness-trace.js';
+import { isIdOrPart } from './request-keys.js';
 import { buildTree } from './tree.js';
 
 /**
@@ -36,7 +37,7 @@ function reusedIds(spans: readonly FinishedSpan[]): string[] {
   return [...byId].filter(([, same]) => same.length > 1).map(([id, same]) => `span id ${id} is used ${same.length} times: ${same.map(({ name }) => name).join(', ')}`);
 }
 
-/** One request, one id: whoever names another has swapped it. */
+/** One request, one id: whoever names another has swapped it. Parts of a batch (`<id>-0`) have the id of the whole. */
 function requestIdProblems(trace: HarnessTrace): string[] {
   const named = new Map<string, Set<string>>();
   const note = (id: unknown, who: string): void => {
@@ -46,6 +47,7 @@ function requestIdProblems(trace: HarnessTrace): string[] {
   for (const span of trace.spans) note(span.attributes['request_id'], `span ${span.name}`);
   for (const record of trace.records) note(record.requestId, `record "${record.message}"`);
   for (const { id, who } of trace.requestIdsOnHops) note(id, who);
+  for (const id of [...named.keys()]) if ([...named.keys()].some((whole) => whole !== id && isIdOrPart(id, whole))) named.delete(id);
   if (named.size < 2) return [];
   return [`${named.size} request ids in one trace: ${[...named].map(([id, who]) => `${id} (${[...who].join(', ')})`).join('; ')}`];
 }

@@ -1,4 +1,4 @@
-export { AUDITED_HEADERS, cluesOf, hopHeaders, idsOf, isCanonical, traceOf, type Clues, type HopHeaders, type TraceSubject } from './clues.js';
+export { AUDITED_HEADERS, keysOf, hopHeaders, idsOf, isCanonical, isIdOrPart, traceOf, type RequestKeys, type HopHeaders, type TraceSubject } from './request-keys.js';
 export { connectionProblems } from './connected.js';
 export { HarnessTrace, type TraceParts } from './harness-trace.js';
 export { matchTree, spanFact, type TreeMismatch } from './tree-match.js';

@@ -8,7 +8,10 @@ export interface SpanNode {
 
 /** What `tree()` prints beside names. */
 export interface TreeOptions {
-  /** Attributes to show: names, with `*` for any part of one, or true for all. Default none. */
+  /**
+   * Attributes and facts (`@service`, `@kind`, `@status`) to show: names, with `*` for any part of one, or true for all attributes.
+   * Default none; `@service` is shown when the spans are of several services.
+   */
   readonly attributes?: boolean | readonly string[] | undefined;
   /** Show how long each span took. Default false. */
   readonly times?: boolean | undefined;
@@ -46,9 +49,10 @@ export function buildTree(spans: readonly FinishedSpan[]): readonly SpanNode[] {
 export function treeText(roots: readonly SpanNode[], options: TreeOptions = {}): string {
   if (roots.length === 0) return '(no spans)';
   const lines: string[] = [];
+  const services = servicesOf(roots).size > 1;
   const add = (node: SpanNode, depth: number): void => {
     const note = depth === 0 && roots.length > 1 ? rootNote(node.span) : '';
-    lines.push(`${'  '.repeat(depth)}${node.span.name}${details(node.span, options)}${note}`);
+    lines.push(`${'  '.repeat(depth)}${node.span.name}${details(node.span, options, services)}${note}`);
     for (const child of node.children) add(child, depth + 1);
   };
   for (const root of roots) add(root, 0);
@@ -59,9 +63,17 @@ function rootNote(span: FinishedSpan): string {
   return span.parentSpanId === undefined ? '  # a root' : `  # its parent ${span.parentSpanId} is not in this trace`;
 }
 
-function details(span: FinishedSpan, { attributes, times }: TreeOptions): string {
+function servicesOf(nodes: readonly SpanNode[], found = new Set<string | undefined>()): ReadonlySet<string | undefined> {
+  for (const { span, children } of nodes) servicesOf(children, found.add(span.service));
+  return found;
+}
+
+function details(span: FinishedSpan, { attributes, times }: TreeOptions, services: boolean): string {
+  const asked = (key: string): boolean => typeof attributes === 'object' && isShown(key, attributes);
   const pairs: string[] = [];
-  if (span.status === 'error') pairs.push('@status=error');
+  if (span.service !== undefined && (services || asked('@service'))) pairs.push(`@service=${shownValue(span.service)}`);
+  if (asked('@kind')) pairs.push(`@kind=${span.kind}`);
+  if (span.status === 'error' || asked('@status')) pairs.push(`@status=${span.status}`);
   for (const [key, value] of Object.entries(span.attributes)) if (isShown(key, attributes)) pairs.push(`${key}=${shownValue(value)}`);
   const braces = pairs.length === 0 ? '' : ` {${pairs.join(', ')}}`;
   return times === true ? `${braces}  # ${span.durationMs.toFixed(1)} ms` : braces;

@@ -1,4 +1,4 @@
-import { carrierOf, isRequestId, parseTraceparent, TRACE_HEADERS, type CarrierReader, type CarrierTarget, type Traceparent } from '../../trace-context/index.js';
+import { carrierOf, isRequestId, parseTraceparent, TRACE_HEADERS, type CarrierTarget, type Traceparent } from '../../trace-context/index.js';
 import { invalidOption } from '../../internal/index.js';
 
 /** Trace headers by name, as one side of a hop had them; those without a value are absent. */
@@ -14,7 +14,7 @@ export const AUDITED_HEADERS: readonly string[] = TRACE_HEADERS;
 export type TraceSubject = string | { readonly headers: CarrierTarget | object } | { readonly traceId: string };
 
 /** What a subject says about its request. */
-export interface Clues {
+export interface RequestKeys {
   readonly traceId?: string | undefined;
   /** Text that may be a request id or an `x-request-id`. */
   readonly id?: string | undefined;
@@ -30,16 +30,16 @@ export interface Clues {
 }
 
 /** Reads what is known of a request. @throws ERR_OPTION_INVALID for something that is none of the subjects */
-export function cluesOf(subject: TraceSubject): Clues {
-  if (typeof subject === 'string') return textClues(subject.trim());
+export function keysOf(subject: TraceSubject): RequestKeys {
+  if (typeof subject === 'string') return textKeys(subject.trim());
   const given: unknown = subject;
   if (typeof given !== 'object' || given === null) throw invalidOption('trace(subject)', 'a response, a request id, a trace id or a trace', given);
   if ('traceId' in given && typeof given.traceId === 'string') return { traceId: given.traceId, ...('requestId' in given && typeof given.requestId === 'string' ? { id: given.requestId } : {}) };
   if (!('headers' in given) || typeof given.headers !== 'object' || given.headers === null) throw invalidOption('trace(subject)', 'a response, a request id, a trace id or a trace', given);
-  return responseClues(given as ResponseLike);
+  return responseKeys(given as ResponseLike);
 }
 
-function textClues(text: string): Clues {
+function textKeys(text: string): RequestKeys {
   const parent = parseTraceparent(text);
   if (parent !== undefined) return { traceId: parent.traceId };
   return /^[0-9a-f]{32}$/.test(text) ? { traceId: text, id: text } : { id: text };
@@ -55,12 +55,12 @@ interface ResponseLike {
   readonly raw?: { readonly req?: { readonly headers?: object } };
 }
 
-function responseClues(response: ResponseLike): Clues {
+function responseKeys(response: ResponseLike): RequestKeys {
   const request = response.req;
   const sentBy = typeof request?.getHeaders === 'function' ? request.getHeaders() : (request?.headers ?? response.raw?.req?.headers);
   return {
-    answered: hopHeaders(carrierOf(response.headers)),
-    sent: sentBy === undefined ? undefined : hopHeaders(carrierOf(sentBy as CarrierTarget)),
+    answered: hopHeaders(response.headers),
+    sent: sentBy === undefined ? undefined : hopHeaders(sentBy as CarrierTarget),
     clientRequest: request,
     response,
     status: response.status ?? response.statusCode,
@@ -68,7 +68,8 @@ function responseClues(response: ResponseLike): Clues {
 }
 
 /** The audited headers that a carrier holds; several values of one are joined as HTTP does. */
-export function hopHeaders(carrier: CarrierReader): HopHeaders {
+export function hopHeaders(headers: CarrierTarget): HopHeaders {
+  const carrier = carrierOf(headers);
   const found: Record<string, string> = {};
   for (const name of AUDITED_HEADERS) {
     const value = carrier.get(name);
@@ -86,6 +87,11 @@ export function traceOf(headers: HopHeaders | undefined): Traceparent | undefine
 /** The ids that headers name, the canonical one first. */
 export function idsOf(headers: HopHeaders | undefined): string[] {
   return [headers?.['request-id'], headers?.['x-request-id']].filter((id) => id !== undefined);
+}
+
+/** Whether `id` is the id of this request or of a part of it: Dynamo names the parts of a batch `<id>-0`, `<id>-1`. */
+export function isIdOrPart(id: string, whole: string): boolean {
+  return id === whole || (id.startsWith(`${whole}-`) && /^\d+$/.test(id.slice(whole.length + 1)));
 }
 
 /** Whether text is a canonical request id. */

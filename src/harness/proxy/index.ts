@@ -1,0 +1,1 @@
+export { HarnessProxy, type ProxiedRequest } from './harness-proxy.js';

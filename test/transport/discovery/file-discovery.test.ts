@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { linkSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FileDiscovery, newInstanceId, type FileDiscoveryOptions, type Instance } from '../../../src/transport/discovery/index.js';
@@ -378,15 +378,18 @@ describe('watching', () => {
 
   test('a store that cannot be read for a while keeps the list and warns once', async () => {
     put(GOLDEN_FILE, GOLDEN);
+    renameSync(directory, `${directory}.real`);
+    symlinkSync(`${directory}.real`, directory);
     const watch = await discover({ rescanMs: 500 }).watch(NAME);
-    renameSync(directory, `${directory}.away`);
-    writeFileSync(directory, 'no directory');
+    // In one step: a reading under way would find no directory between two, and that is an empty store.
+    writeFileSync(`${directory}.file`, 'no directory');
+    renameSync(`${directory}.file`, directory);
     await until('it is said', () => warnings.length > 0);
     await new Promise((resolve) => setTimeout(resolve, 1200));
     expect(warnings).toMatchObject([{ message: 'instance records not read', fields: { path: directory } }]);
     expect(watch.instances).toHaveLength(1);
-    unlinkSync(directory);
-    renameSync(`${directory}.away`, directory);
+    symlinkSync(`${directory}.real`, `${directory}.link`);
+    renameSync(`${directory}.link`, directory);
     linkSync(join(directory, GOLDEN_FILE), join(directory, '.tmp_1'));
     renameSync(join(directory, '.tmp_1'), join(directory, 'dynamo%2Fbackend%2Fgenerate%2F8'));
     put('dynamo%2Fbackend%2Fgenerate%2F8', GOLDEN.replace('1666583245372125727', '8'));

@@ -38,8 +38,11 @@ export function vendorDetails(span: Span): { readonly kind: unknown; readonly en
 
 /** The outermost span above `active` in this process: Sentry's root, Datadog's first server span. Undefined when there is none. Never throws. */
 export function vendorRoot(active: Span | undefined): Span | undefined {
-  const { _sentryRootSpan, _ddSpan } = (active ?? {}) as Partial<VendorSpan>;
-  return _sentryRootSpan ?? (active === undefined || _ddSpan === undefined ? undefined : guarded('Datadog span', () => datadogServer(active, _ddSpan), undefined));
+  if (active === undefined) return undefined;
+  return guarded('vendor span', () => {
+    const { _sentryRootSpan, _ddSpan } = active as VendorSpan;
+    return _sentryRootSpan ?? (_ddSpan === undefined ? undefined : datadogServer(active, _ddSpan));
+  }, undefined);
 }
 
 /** Datadog's own span below one for OpenTelemetry's API. It is finished when `finish` or `close` is emitted, before any listener runs. */

@@ -7,7 +7,7 @@ import { visitOf } from './support/neighbour.mjs';
 /** A conversation over a WebSocket that ends in one of the ways in which they end. */
 const conversation = (end) => ({
   async send(url, ids) {
-    const socket = new WebSocket(`${url.replace('http', 'ws')}/v1/realtime`, { headers: ids });
+    const socket = new WebSocket(`${url.replace('http', 'ws')}/v1/realtime?model=tiny`, { headers: ids });
     const closed = once(socket, 'close');
     await once(socket, 'open');
     socket.send('hello');
@@ -47,6 +47,12 @@ for (const [title, app] of [['a server that hands upgrades to an Express app', '
       assert.equal(completed[0].status, 'success');
       assert.deepEqual(records.filter(({ level }) => level !== 'INFO'), []);
     }));
+    it('the records name the path that the client asked for, and the status 101', () => {
+      visit.calls.forEach(({ records }) => {
+        assert.deepEqual([...new Set(records.map(({ uri }) => uri))], ['/v1/realtime']);
+        assert.deepEqual(records.filter(({ message }) => message === 'http response sent').map(({ status }) => Number(status)), [101]);
+      });
+    });
     it('the endpoint is known', () => {
       assert.deepEqual(visit.calls.map(({ completed }) => completed[0]?.endpoint), ENDS.map(() => 'realtime'));
     });

@@ -3,7 +3,7 @@ import { guarded } from '../internal/index.js';
 
 /**
  * The only place that reads private fields of vendors' spans: of Sentry 11 `_attributes`, `_endTime` and (10 too) `_sentryRootSpan`; of
- * Datadog `_ddSpan` with its `finish`, `_duration` and `context()`, and from that `_tags`, `_trace.started`, `_otelActiveSpan` and
+ * Datadog `_ddSpan` with its `finish` and `context()`, and from that `_tags`, `_trace.started`, `_otelActiveSpan` and
  * `_otelSpanContext`. All of them may be missing or of another form: then no span of the vendor is found, and the request gets a span of ours.
  */
 interface VendorSpan extends Span {
@@ -15,7 +15,6 @@ interface VendorSpan extends Span {
 
 interface DatadogSpan {
   finish(...args: unknown[]): unknown;
-  readonly _duration?: number;
   context(): DatadogContext;
 }
 
@@ -58,7 +57,7 @@ function datadogKind(span: DatadogSpan | undefined): unknown {
 /** Express's middleware runs in a span of its own; the server's is known to the trace, and gets the form that the active one has. */
 function datadogServer(active: Span, span: DatadogSpan): Span | undefined {
   const context = span.context();
-  const server = context._trace?.started?.find((started) => started._duration === undefined && datadogKind(started) === 'server');
+  const server = context._trace?.started?.find((started) => datadogKind(started) === 'server');
   if (server === undefined || server === span) return undefined;
   const known = server.context();
   if (known._otelActiveSpan !== undefined) return known._otelActiveSpan;

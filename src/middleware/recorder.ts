@@ -115,7 +115,7 @@ export class RequestRecorder implements EndingListener {
   }
 
   set(fields: OwnFields): void {
-    if (!this.#isOver) this.beginning.span.setRaw(this.#own.set(fields));
+    if (!this.#isOver) guarded('trace.set', () => this.beginning.span.setRaw(this.#own.set(fields)), undefined);
   }
 
   echo(ours: boolean): void {

@@ -1,42 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import ts from 'typescript';
 import pkg from '../../package.json';
 import { OPTION_NAMES } from '../../src/middleware/options.js';
+import { typeErrors } from './type-errors.js';
 
 const ROOT = join(__dirname, '..', '..');
 const README = readFileSync(join(ROOT, 'README.md'), 'utf8');
 
-/** What a reader's own code stands for in the snippets. */
-const READERS_OWN = "declare const createApp: (workers: { worker: string }) => import('express').Express; declare const body: object;";
-
-function snippets(markdown: string): string[] {
-  return [...markdown.matchAll(/```ts\n([\s\S]*?)```/g)].map(([, code]) => code!);
-}
-
-/** Type errors of the snippets, compiled as modules of this project. */
-function typeErrors(sources: readonly string[]): string[] {
-  const { config } = ts.readConfigFile(join(ROOT, 'tsconfig.json'), ts.sys.readFile.bind(ts.sys)) as { config: { compilerOptions: Record<string, unknown> } };
-  const { options } = ts.convertCompilerOptionsFromJson({ ...config.compilerOptions, module: 'esnext', moduleResolution: 'bundler', isolatedModules: false }, ROOT);
-  const files = new Map(sources.map((code, i) => [join(ROOT, `snippet-${i}.ts`), `${READERS_OWN}\n${code.includes('dynamo-tracing/jest') ? `import { expect${code.includes("\ntest('") ? ', test' : ''} } from '@jest/globals';\n` : ''}${code}`]));
-  const host = ts.createCompilerHost(options);
-  const { readFile, fileExists } = host;
-  host.readFile = (name) => files.get(name) ?? readFile(name);
-  host.fileExists = (name) => files.has(name) || fileExists(name);
-  host.getSourceFile = (name, version) => {
-    const text = host.readFile(name);
-    return text === undefined ? undefined : ts.createSourceFile(name, text, version);
-  };
-  const program = ts.createProgram([...files.keys()], options, host);
-  return ts.getPreEmitDiagnostics(program).filter(({ file }) => file !== undefined && files.has(file.fileName)).map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, '\n'));
-}
-
 describe('README.md', () => {
-  test.each(['README.md', 'docs/harness.md'])('the TypeScript of %s compiles against this package', (name) => {
-    expect(typeErrors(snippets(readFileSync(join(ROOT, name), 'utf8')))).toEqual([]);
-  }, 60_000);
-
   test('every option of dynamoTracing() has a row', () => {
     const table = README.slice(README.indexOf('### Options'), README.indexOf('`req.trace` has'));
     const rows = [...table.matchAll(/^\| ((?:`\w+`(?:, )?)+) \|/gm)].flatMap(([, names]) => [...names!.matchAll(/\w+/g)].map(([name]) => name));

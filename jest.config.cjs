@@ -4,6 +4,8 @@ process.env.DYN_LOG ??= 'error';
 /** @type {import('jest').Config} */
 module.exports = {
   testEnvironment: 'node',
+  // Milliseconds. Real processes and sockets are slow on a machine that does other work too; what waits for one thing names it sooner (test/support/until.ts).
+  testTimeout: 30_000,
   testMatch: ['<rootDir>/test/**/*.test.ts', '<rootDir>/examples/**/*.test.ts'],
   testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/interop/', '<rootDir>/examples/(vitest|node-test)-'],
   // isolatedModules: ts-jest only transpiles here, `npm run typecheck` checks the types.

@@ -24,7 +24,7 @@ export class RecordTap {
     return { level: entry.level, ...entry.scope?.logFields, ...entry.fields };
   }
 
-  async until(done: () => boolean, what: string, timeoutMs = 5000): Promise<void> {
+  async until(done: () => boolean, what: string, timeoutMs = 20_000): Promise<void> {
     if (done()) return;
     await new Promise<void>((resolve, reject) => {
       const timer = setTimeout(() => {

@@ -1,5 +1,5 @@
 /** Waits until `test` holds, looking every few milliseconds; after `timeoutMs` it fails with what was awaited. */
-export async function until(what: string, test: () => boolean, timeoutMs = 5000): Promise<void> {
+export async function until(what: string, test: () => boolean, timeoutMs = 20_000): Promise<void> {
   const deadline = Date.now() + timeoutMs;
   while (!test()) {
     if (Date.now() > deadline) throw new Error(`waited ${timeoutMs} ms in vain: ${what}`);

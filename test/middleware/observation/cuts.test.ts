@@ -7,7 +7,6 @@ const CASES = ALL_CASES.map((one): [string, Case] => [`${one.dialect}: ${one.tit
 
 /** The same stream with other line ends, and with comments, ids and a byte order mark that change nothing. */
 const DRESSES: readonly [string, (body: string) => string][] = [
-  ['LF', (body) => body],
   ['CRLF', (body) => body.replaceAll('\n', '\r\n')],
   ['CR', (body) => body.replaceAll('\n', '\r')],
   ['mixed', (body) => body.replaceAll('\n\n', '\r\n\n')],

@@ -29,7 +29,7 @@ test('what is picked is what JSON.parse finds, in any JSON, as text and as bytes
     const expected = reference(json);
     expect(pickJson(json, SHAPE, false)).toEqual(expected);
     expect(pickJson(Buffer.from(json).toString('latin1'), SHAPE, true)).toEqual(expected);
-  }), { numRuns: 2000 });
+  }), { numRuns: 500 });
 });
 
 test.each(['', '{', '{"', '{"id', '{"id"', '{"id":', '{"id":"', '{"id":"a', '{"id":1', '[]', '"id"', 'null', '{,}', '{"id"::1}', '{id:1}', '{"x":]}', '{"choices":[{]}', '{"x":[1,2', '{"x":[1,[2', '\u0000', '{"id":tru}'])('broken text gives nothing: %j', (text) => {

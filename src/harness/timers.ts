@@ -12,7 +12,7 @@ export function checkTimers(): void {
 
 /** The error that {@link checkTimers} throws; undefined when nothing that is needed is faked. */
 export function fakedTimers(): DynamoTracingError | undefined {
-  const { nextTick } = process;
+  const nextTick: object = process.nextTick; // eslint-disable-line @typescript-eslint/unbound-method -- looked at, not called
   // Jest's and vitest's clock marks what it replaces; jest's legacy timers are mocks.
   if (!('clock' in nextTick) && !('_isMockFunction' in nextTick)) return undefined;
   return new DynamoTracingError('ERR_TIMERS_FAKED', "process.nextTick is faked, and sockets need it: use jest.useFakeTimers({ doNotFake: ['nextTick'] }), in vitest leave 'nextTick' out of toFake", { functions: ['nextTick'] });

@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import pkg from '../../package.json';
 import { OPTION_NAMES } from '../../src/middleware/options.js';
-import { typeErrors } from './type-errors.js';
 
 const ROOT = join(__dirname, '..', '..');
 const README = readFileSync(join(ROOT, 'README.md'), 'utf8');

@@ -31,7 +31,7 @@ const CASES: readonly (readonly [string, (express: Express) => express5.Express,
   ['nothing', (express) => express().use(tell), '/none', null],
 ];
 
-describe.each([['Express 5', express5], ['Express 4', express4 as unknown as Express]])('the route on %s', (_name, express) => {
+describe.each([['Express 5', express5], ['Express 4', express4]])('the route on %s', (_name, express) => {
   closeAfterEach();
 
   test.each(CASES)('of %s', async (_what, build, path, route) => {

@@ -94,7 +94,7 @@ describe('the pieces of a response', () => {
 
   test('are each counted once when a middleware takes its functions off again', async () => {
     const { text, record } = await answer([], (res) => {
-      const { write, end } = res; // eslint-disable-line @typescript-eslint/unbound-method -- put back below
+      const { write, end } = res;  
       plain(res);
       res.write(token('a'));
       Object.assign(res, { write, end });

@@ -76,7 +76,10 @@ function sendUpTo(limit: number, answer: IncomingMessage, res: ServerResponse): 
     left -= part.length;
     const room = res.write(part);
     if (left === 0) cut();
-    else if (!room) res.once('drain', () => answer.resume()), answer.pause();
+    else if (!room) {
+      answer.pause();
+      res.once('drain', () => answer.resume());
+    }
   });
   answer.on('end', () => {
     if (left > 0) res.end();

@@ -1,0 +1,132 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http';
+import { connect as connectHttp2, constants } from 'node:http2';
+import type { AddressInfo } from 'node:net';
+import { request as httpsRequest } from 'node:https';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import fastify from 'fastify';
+import { dynamoTracing } from 'dynamo-tracing';
+import { dynamoTracing as fastifyTracing } from 'dynamo-tracing/fastify';
+import { CHAT, chat, open, rawRequest, received } from '../support/client.js';
+import { RecordTap } from '../support/records.js';
+import { makeCertificate } from '../support/certificate.js';
+
+/** What an upstream's broken connection looks like: an error of a system call, which is not this connection's. */
+const upstreamError = (): Error => Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET', syscall: 'read', errno: -104 });
+
+describe('who ended a response', () => {
+  let tap: RecordTap;
+  let server: Server | undefined;
+  beforeEach(() => {
+    tap = new RecordTap();
+  });
+  afterEach(() => {
+    tap.stop();
+    server?.closeAllConnections();
+    server?.close();
+  });
+
+  async function serve(handler: (req: IncomingMessage, res: ServerResponse) => void, options: ServerOptions = {}): Promise<number> {
+    const middleware = dynamoTracing({ logger: false });
+    server = createServer(options, (req, res) => middleware(req, res, () => handler(req, res))).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    return (server.address() as AddressInfo).port;
+  }
+
+  test.each<[string, (req: IncomingMessage, res: ServerResponse) => unknown]>([
+    ['res.destroy with the error of an upstream', (_req, res) => res.destroy(upstreamError())],
+    ['req.destroy with the error of an upstream', (req) => req.destroy(upstreamError())],
+    ['socket.destroy with an error', (req) => req.socket.destroy(new Error('planted'))],
+    ['socket.destroy', (req) => req.socket.destroy()],
+  ])('%s is the doing of this process', async (_title, cut) => {
+    const port = await serve((req, res) => {
+      req.on('error', () => undefined);
+      res.on('error', () => undefined);
+      res.write('x');
+      setImmediate(() => cut(req, res));
+    });
+    const socket = await open(port);
+    socket.write(rawRequest(CHAT, chat()));
+    expect(await tap.next('request completed')).toMatchObject({ status: 'error', error_type: 'internal' });
+  });
+
+  test("Node's requestTimeout is the doing of this process", async () => {
+    const port = await serve(() => undefined, { requestTimeout: 50, headersTimeout: 50, connectionsCheckingInterval: 20 });
+    const socket = await open(port);
+    socket.write(rawRequest(CHAT, chat(), { 'content-length': '100000' }));
+    expect(await tap.next('request completed')).toMatchObject({ status: 'error', error_type: 'internal' });
+  });
+
+  test('a request whose socket has been taken off, as undici does with a body, ends as what it was', async () => {
+    const port = await serve((req, res) => {
+      req.resume().on('end', () => {
+        (req as { socket: unknown }).socket = null;
+        res.end('{}');
+      });
+    });
+    const socket = await open(port);
+    socket.write(rawRequest(CHAT, chat()));
+    await received(socket, '{}');
+    expect(await tap.next('request completed')).toMatchObject({ status: 'success', model: 'm' });
+    socket.destroy();
+  });
+
+  test.each([['/v1/chat/completions'], ['/health']])('the signal of %s is aborted by a cut response and not by a whole one', async (path) => {
+    const signals: AbortSignal[] = [];
+    const port = await serve((req, res) => {
+      signals.push((req as unknown as { trace: { signal: AbortSignal } }).trace.signal);
+      if (signals.length === 1) res.end('whole');
+      else res.write('begun');
+    });
+    for (const part of ['whole', 'begun']) {
+      const socket = await open(port);
+      socket.write(rawRequest(path, chat()));
+      await received(socket, part);
+      socket.destroy();
+    }
+    if (!signals[1]!.aborted) await once(signals[1]!, 'abort');
+    expect(signals.map(({ aborted }) => aborted)).toEqual([false, true]);
+  });
+});
+
+describe('Fastify over HTTP/2 with TLS, and HTTP/1.1 beside it', () => {
+  test('each protocol has its success and its cancelled stream', async () => {
+    const tap = new RecordTap();
+    const { cert, key } = makeCertificate();
+    const app = fastify({ http2: true, https: { allowHTTP1: true, cert, key } });
+    await app.register(fastifyTracing, { logger: false });
+    app.post(CHAT, (request, reply) => {
+      if (request.headers['x-leave'] === undefined) return reply.send({ id: 'r', choices: [], usage: { prompt_tokens: 1, completion_tokens: 2 } });
+      reply.raw.writeHead(200, { 'content-type': 'text/event-stream' });
+      reply.raw.write('data: {"choices":[{"delta":{"content":"a"}}]}\n\n');
+      return reply.hijack();
+    });
+    await app.listen({ port: 0, host: '127.0.0.1' });
+    const { port } = app.server.address() as AddressInfo;
+    const statuses = async (n: number): Promise<unknown[]> => (await tap.next('request completed', n), tap.of('request completed').map(({ fields }) => fields['status']));
+    const headers = { 'content-type': 'application/json' };
+
+    const session = connectHttp2(`https://127.0.0.1:${port}`, { ca: cert, checkServerIdentity: () => undefined });
+    const whole = session.request({ ':method': 'POST', ':path': CHAT, ...headers }).end(chat());
+    whole.resume();
+    await once(whole, 'end');
+    expect(await statuses(1)).toEqual(['success']);
+    const left = session.request({ ':method': 'POST', ':path': CHAT, ...headers, 'x-leave': '1' }).end(chat());
+    await once(left, 'data');
+    left.on('error', () => undefined).close(constants.NGHTTP2_CANCEL);
+    expect(await statuses(2)).toEqual(['success', 'cancelled']);
+    session.destroy();
+
+    for (const leave of [{}, { 'x-leave': '1' }]) {
+      const req = httpsRequest({ port, host: '127.0.0.1', method: 'POST', path: CHAT, ca: cert, checkServerIdentity: () => undefined, agent: false, headers: { ...headers, ...leave } });
+      req.on('error', () => undefined).end(chat());
+      const [res] = await once(req, 'response') as [IncomingMessage];
+      await once(res, 'data');
+      if ('x-leave' in leave) req.destroy();
+      else res.resume();
+    }
+    expect(await statuses(4)).toEqual(['success', 'cancelled', 'success', 'cancelled']);
+    tap.stop();
+    await app.close();
+  });
+});

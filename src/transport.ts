@@ -22,6 +22,7 @@ export {
   type EndpointOptions,
   type FileDiscoveryOptions,
   type HandlerResult,
+  type HostFilter,
   type Instance,
   type InstanceChange,
   type InstanceChanges,

@@ -17,6 +17,7 @@ export const ERROR_TABLE = {
 
   ERR_ADDRESS_INVALID: 'A worker address is not `[tcp://]ip:port/endpoint_path`.',
   ERR_CONNECT_FAILED: 'A connection to a worker could not be opened.',
+  ERR_LISTEN_FAILED: 'A listener on this machine could not be opened; `host`, `port`, and what the system says as `cause`.',
   ERR_CONNECT_TIMEOUT: 'A connection to a worker was not open in time; `timeoutMs`.',
   ERR_ACK_TIMEOUT: 'A worker did not acknowledge a request in time; `timeoutMs`.',
   ERR_PROLOGUE_TIMEOUT: 'A worker acknowledged a request and did not begin its answer in time; `timeoutMs`.',

@@ -48,7 +48,7 @@ function begin(tracing: Tracing, arrival: Arrival): RequestRecorder | undefined 
   const isAdopted = identity.serverSpan !== undefined && tracing.serverSpan === 'adopt';
   const span = spanOf(tracing, arrival, identity, routeClass, logFields, isAdopted);
   if (span.recording && offerContextManager()) tracing.logger.emit('debug', RECORD_TARGETS.request, NO_MANAGER, {}, { context: span.context });
-  const release = isAdopted && identity.serverSpan === frameworkSpan ? holdOpen(identity.serverSpan) : undefined;
+  const release = isAdopted ? holdOpen(identity.serverSpan, frameworkSpan) : undefined;
   try {
     const recorder = new RequestRecorder(tracing, { ...arrival, routeClass, identity, span, logFields, release });
     watchResponse(recorder, res);

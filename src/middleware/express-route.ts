@@ -19,6 +19,12 @@ interface Layer {
   readonly matchers?: readonly ((path: string) => false | { readonly path: string; readonly params: Readonly<Record<string, unknown>> })[];
 }
 
+/** How much of the path mount points take, and the pattern they take it by. */
+interface Mount {
+  readonly length: number;
+  readonly pattern: string;
+}
+
 const MAX_DEPTH = 10;
 
 /**
@@ -35,7 +41,8 @@ export function expressRoute(req: RoutedRequest): string | undefined {
   // In this order: Express 4 warns of `router`, which it does not have.
   const router = (req.app?._router ?? req.app?.router) as { readonly stack?: readonly Layer[] } | undefined;
   const mount = mountOf(router?.stack ?? [], route, asked, 0);
-  return mount === undefined ? undefined : mount + (path === '/' ? '' : path);
+  // A mounted application has its own stack only: what stands before it is in no place that can be read.
+  return mount?.length === baseUrl.length ? mount.pattern + (path === '/' ? '' : path) : undefined;
 }
 
 /** Of several paths the one that was asked for, else the first; a regular expression is no name. */
@@ -46,21 +53,21 @@ function textOf(path: unknown, asked: string): string | undefined {
 }
 
 /** The mount points on the way to `route`, as written; undefined when it is not below these layers. */
-function mountOf(layers: readonly Layer[], route: unknown, path: string, depth: number): string | undefined {
+function mountOf(layers: readonly Layer[], route: unknown, path: string, depth: number): Mount | undefined {
   for (const layer of layers) {
-    if (layer.route === route && route !== undefined) return '';
+    if (layer.route === route && route !== undefined) return { length: 0, pattern: '' };
     const inner = layer.handle?.stack;
     if (inner === undefined || depth >= MAX_DEPTH) continue;
     const matched = matchOf(layer, path);
     if (matched === undefined) continue;
     const below = mountOf(inner, route, path.slice(matched.length), depth + 1);
-    if (below !== undefined) return matched.pattern + below;
+    if (below !== undefined) return { length: matched.length + below.length, pattern: matched.pattern + below.pattern };
   }
   return undefined;
 }
 
 /** How much of the path a mounted router takes, and the pattern it takes it by: each value of a parameter under its name again. */
-function matchOf({ matchers, slash, regexp, keys = [] }: Layer, path: string): { readonly length: number; readonly pattern: string } | undefined {
+function matchOf({ matchers, slash, regexp, keys = [] }: Layer, path: string): Mount | undefined {
   if (slash === true || regexp?.fast_slash === true) return { length: 0, pattern: '' };
   for (const matcher of matchers ?? []) {
     const found = matcher(path);
@@ -75,7 +82,8 @@ function matchOf({ matchers, slash, regexp, keys = [] }: Layer, path: string): {
 function named(path: string, params: readonly (readonly [string, unknown])[]): string {
   const segments = path.split('/');
   for (const [name, value] of params) {
-    const at = segments.findIndex((segment) => typeof value === 'string' && decoded(segment) === value);
+    // Express 5 shows the value decoded, Express 4 as it came.
+    const at = segments.findIndex((segment) => typeof value === 'string' && (segment === value || decoded(segment) === value));
     if (at !== -1) segments[at] = `:${name}`;
   }
   return segments.join('/').replace(/\/$/, '');

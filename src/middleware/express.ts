@@ -7,6 +7,7 @@ import { readTracing, type DynamoTracingOptions } from './options.js';
 import type { RequestTrace } from './request-trace.js';
 import { recorderOf } from './response-watch.js';
 import { UNTRACED } from './untraced.js';
+import { isSwitched } from './upgrade.js';
 
 /** An Express middleware, typed on node:http so that no version of Express is asked for. */
 export type ExpressMiddleware = (req: IncomingMessage, res: ServerResponse, next: (error?: unknown) => void) => void;
@@ -34,9 +35,12 @@ export function dynamoTracing(options?: DynamoTracingOptions): ExpressMiddleware
     const recorder = beginRequest(tracing, {
       req,
       res,
-      url: req.originalUrl ?? req.url ?? '/',
-      mountedUrl: req.url ?? '/',
-      routeOf: () => expressRoute(req),
+      url: plainUrl(req, req.originalUrl ?? req.url ?? '/'),
+      mountedUrl: plainUrl(req, req.url ?? '/'),
+      routeOf: () => {
+        const route = expressRoute(req);
+        return route === undefined ? undefined : plainUrl(req, route);
+      },
       hasRequestLogger: () => Array.isArray(req.allLogs), // pino-http keeps its loggers there
     });
     if (recorder === undefined) {
@@ -55,6 +59,15 @@ export function dynamoTracing(options?: DynamoTracingOptions): ExpressMiddleware
     res.setHeader('content-type', 'application/json');
     res.end(rejection.body);
   };
+}
+
+const EXPRESS_WS = /\/\.websocket(?=\?|$)/;
+
+/** express-ws routes a WebSocket by a path with a suffix of its own, which the client has not sent. */
+function plainUrl(req: IncomingMessage, url: string): string {
+  if (!isSwitched(req)) return url;
+  const plain = url.replace(EXPRESS_WS, '');
+  return plain.startsWith('/') ? plain : `/${plain}`;
 }
 
 /** Another library may have put a getter of its own there. */

@@ -1,5 +1,4 @@
 export type { CompletedRequest, CompletionStatus, ReceivedRequest, TokenUsage, WorkerIds } from './completed-request.js';
-export { classifyError, errorDetail, type ErrorType } from './error-type.js';
 export { DIALECTS, type DialectName } from './dialects/index.js';
 export { errorBody, streamErrorEvent } from './error-body.js';
 export { dynamoTracingErrors, dynamoTracingFastifyErrors, type ErrorHandlerOptions } from './error-handlers.js';

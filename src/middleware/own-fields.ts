@@ -20,7 +20,7 @@ export class OwnFieldStore {
   set(fields: OwnFields): Record<string, OwnValue> {
     const taken: Record<string, OwnValue> = {};
     for (const [name, given] of Object.entries(fields)) {
-      const value: unknown = typeof given === 'bigint' ? String(given) : typeof given === 'string' ? given.slice(0, MAX_TEXT_LENGTH) : given;
+      const value: unknown = typeof given === 'bigint' || typeof given === 'string' ? String(given).slice(0, MAX_TEXT_LENGTH) : given;
       const problem = this.#problemOf(name, value);
       if (problem !== undefined) {
         reportFault('trace.set', new Error(`${problem}; the field is left out`));

@@ -52,7 +52,7 @@ export class RequestRecorder implements EndingListener {
   readonly #own: OwnFieldStore;
   #received: ReceivedRequest | undefined;
   #status: number | undefined;
-  #route: string | undefined;
+  #matched: string | undefined;
   #isOver = false;
   #hasThrown = false;
   #readsPayload = false;
@@ -115,7 +115,7 @@ export class RequestRecorder implements EndingListener {
   }
 
   set(fields: OwnFields): void {
-    if (!this.#isOver) this.beginning.span.setRaw(this.#own.set(fields));
+    if (!this.#isOver) guarded('trace.set', () => this.beginning.span.setRaw(this.#own.set(fields)), undefined);
   }
 
   echo(ours: boolean): void {
@@ -216,12 +216,14 @@ export class RequestRecorder implements EndingListener {
     this.#emit('http response sent', { status, latency_ms: this.#elapsed() });
   }
 
-  /** The framework's route, unless it says less than the table's: a proxy's route is a wildcard. */
   #findRoute(): void {
-    if (this.#route !== undefined) return;
-    const matched = guarded('route', this.beginning.routeOf, undefined);
+    this.#matched ??= guarded('route', this.beginning.routeOf, undefined);
+  }
+
+  /** The framework's route, unless it says less than the table's: a proxy's route is a wildcard. */
+  get #route(): string | undefined {
     const { route } = this.routeClass;
-    this.#route = matched === undefined || (route !== undefined && matched.includes('*')) ? route : matched;
+    return this.#matched === undefined || (route !== undefined && this.#matched.includes('*')) ? route : this.#matched;
   }
 
   #complete(ending: Ending): void {

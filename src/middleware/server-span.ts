@@ -1,5 +1,6 @@
 import { createContextKey, isSpanContextValid, SpanKind, trace, type Context, type Span } from '@opentelemetry/api';
 import { guarded } from '../internal/index.js';
+import { datadogSpan, vendorDetails, vendorRoot } from './vendor-spans.js';
 
 // The key under which OpenTelemetry's HTTP instrumentation keeps its span and the route; both SDK lines name it so.
 const RPC_METADATA = createContextKey('OpenTelemetry SDK Context Key RPC_METADATA');
@@ -10,38 +11,37 @@ interface RpcMetadata {
   route?: string;
 }
 
-/** What SDKs and vendors have on their spans beside the API's methods. */
+/** What SDKs have on their spans beside the API's methods. */
 interface SpanDetails {
   readonly kind?: SpanKind;
   readonly ended?: boolean;
   readonly attributes?: Readonly<Record<string, unknown>>;
-  /** Sentry: the span at the root of its transaction. */
-  readonly _sentryRootSpan?: Span;
 }
 
 /**
  * The live HTTP server span that `ctx` is inside of, made by somebody else: that of @opentelemetry/instrumentation-http, by the
- * metadata it leaves in the context; else `hint`, the framework plugin's own (@fastify/otel); else the active span or the root
- * above it (Sentry), when it is a server's. Undefined when there is none. Never throws.
+ * metadata it leaves in the context; else a vendor's at the root of the active span, when it is a server's; else `hint`, the framework
+ * plugin's own (@fastify/otel); else the active span, when it is a server's. Undefined when there is none. Never throws.
  */
 export function findServerSpan(ctx: Context, hint?: Span): Span | undefined {
-  return guarded('server span', () => {
-    const active = trace.getSpan(ctx);
-    const candidates = [rpcMetadata(ctx)?.span, hint, active, (active as SpanDetails | undefined)?._sentryRootSpan];
-    return candidates.find((span) => span !== undefined && isLive(span) && (span === candidates[0] || span === hint || isServers(span as SpanDetails)));
-  }, undefined);
+  const active = trace.getSpan(ctx);
+  const known = rpcMetadata(ctx)?.span;
+  return [known, vendorRoot(active), hint, active].find((span): span is Span => {
+    return span !== undefined && guarded('server span', () => isLive(span) && (span === known || span === hint || isServers(span)), false);
+  });
 }
 
 function isLive(span: Span): boolean {
   const own = span.spanContext();
-  return isSpanContextValid(own) && own.isRemote !== true && (span as SpanDetails).ended !== true;
+  return isSpanContextValid(own) && own.isRemote !== true && (span as SpanDetails).ended !== true && !vendorDetails(span).ended;
 }
 
 /** A server's span by its kind; where a vendor's span has none or another, by the method that HTTP spans carry. */
-function isServers(span: SpanDetails): boolean {
-  if (span.kind === SpanKind.SERVER) return true;
-  const attributes = span.attributes ?? {};
-  return span.kind !== SpanKind.CLIENT && (attributes['http.request.method'] !== undefined || attributes['http.method'] !== undefined);
+function isServers(span: Span): boolean {
+  const vendor = vendorDetails(span);
+  const { kind = vendor.kind, attributes = vendor.attributes } = span as SpanDetails;
+  if (kind === SpanKind.SERVER || kind === 'server') return true;
+  return kind !== SpanKind.CLIENT && kind !== 'client' && (attributes?.['http.request.method'] ?? attributes?.['http.method']) !== undefined;
 }
 
 /** Gives the route to the HTTP instrumentation: it becomes the `http.route` and part of the name of its span. */
@@ -56,18 +56,27 @@ function rpcMetadata(ctx: Context): RpcMetadata | undefined {
 }
 
 /**
- * Keeps a span open until `release` is called: @fastify/otel ends its span before a streamed body has gone out, and what the
- * body tells would be lost. The end is then that of the response.
+ * Keeps a span open until the function returned is called, where it is known to end before the response has, and what the body tells
+ * would be lost: `hint` (@fastify/otel) and Datadog's. An end asked for by then comes then. Undefined for others. Never throws.
  */
-export function holdOpen(span: Span): () => void {
-  // eslint-disable-next-line @typescript-eslint/unbound-method -- called with the span as its this
-  const end = span.end;
-  let asked = false;
-  span.end = () => {
-    asked = true;
+export function holdOpen(span: Span, hint?: Span): (() => void) | undefined {
+  return guarded('server span', () => {
+    const datadog = datadogSpan(span);
+    if (datadog !== undefined) return held(datadog, 'finish');
+    return span === hint ? held(span, 'end') : undefined;
+  }, undefined);
+}
+
+function held<K extends string>(span: Record<K, (...args: never[]) => unknown>, method: K): () => void {
+  const end = span[method] as (...args: unknown[]) => unknown;
+  let asked: unknown[] | undefined;
+  let isReleased = false;
+  span[method] = (...args: unknown[]): void => {
+    if (isReleased) end.apply(span, args);
+    else asked ??= args;
   };
   return () => {
-    span.end = end;
-    if (asked) span.end();
+    isReleased = true;
+    if (asked !== undefined) end.apply(span, asked);
   };
 }

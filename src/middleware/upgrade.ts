@@ -32,7 +32,14 @@ export function watchUpgrade(req: IncomingMessage, socket: Socket, answered: (st
       return original.apply(this, args);
     };
   }
+  if (isSwitched(req)) guarded('upgrade', () => watch.answer(SWITCHING_PROTOCOLS), undefined);
   return watch;
+}
+
+/** express-ws answers an upgrade with 101 before the application sees the request, which has the WebSocket at `ws` then. */
+export function isSwitched(req: IncomingMessage): boolean {
+  const { ws, upgrade } = req as { readonly ws?: unknown; readonly upgrade?: unknown };
+  return upgrade === true && typeof ws === 'object' && ws !== null;
 }
 
 class UpgradeWatch implements Upgrade {
@@ -42,6 +49,12 @@ class UpgradeWatch implements Upgrade {
   #awaitsCode = false;
 
   constructor(private readonly isWebSocket: boolean, private readonly socket: Socket, private readonly answered: (status: number) => void) {}
+
+  /** The answer to the upgrade is known. */
+  answer(status: number): void {
+    this.#status = status;
+    this.answered(status);
+  }
 
   written(piece: unknown): void {
     if (this.#status === undefined) this.#readStatus(piece);
@@ -59,9 +72,7 @@ class UpgradeWatch implements Upgrade {
   #readStatus(piece: unknown): void {
     const text = typeof piece === 'string' ? piece.slice(0, 16) : piece instanceof Uint8Array ? Buffer.from(piece.subarray(0, 16)).toString('latin1') : '';
     const status = STATUS_LINE.exec(text)?.[1];
-    if (status === undefined) return;
-    this.#status = Number(status);
-    this.answered(this.#status);
+    if (status !== undefined) this.answer(Number(status));
   }
 
   #readFrame(piece: Uint8Array): void {

@@ -1,5 +1,6 @@
 import { ChunkList } from './chunk-list.js';
 import { DEFAULT_MAX_MESSAGE_SIZE, refusal, tooLarge, tooLargeText, type FrameRefusal } from './limits.js';
+import { asBuffer } from './utf8.js';
 
 /** Ack of an accepted request: no text. */
 export const ACK_ACCEPTED = '';
@@ -30,7 +31,7 @@ export function tooLargeAck(size: number, limit: number): string {
 /** What a worker answered to a request frame. */
 export interface Ack {
   readonly kind: 'accepted' | 'overloaded' | 'unknown-endpoint' | 'unavailable' | 'rejected';
-  /** The ack as it was sent; empty when accepted. */
+  /** The ack as it was sent, up to 1024 bytes; empty when accepted. */
   readonly text: string;
 }
 
@@ -41,6 +42,14 @@ export function classifyAck(text: string): Ack {
   if (UNKNOWN_ENDPOINT.some((prefix) => text.startsWith(prefix))) return { kind: 'unknown-endpoint', text };
   if (text.startsWith(UNAVAILABLE)) return { kind: 'unavailable', text };
   return { kind: 'rejected', text };
+}
+
+/** Bytes of an ack's text that are read: a sentence. A peer may send as much as a frame holds. */
+const MAX_TEXT = 1024;
+
+/** Reads an ack's bytes, of which the first 1024 are kept. */
+export function readAck(bytes: Uint8Array): Ack {
+  return bytes.length === 0 ? ACCEPTED : classifyAck(asBuffer(bytes).toString('utf8', 0, Math.min(bytes.length, MAX_TEXT)));
 }
 
 const ACCEPTED: Ack = Object.freeze({ kind: 'accepted', text: ACK_ACCEPTED });
@@ -87,7 +96,7 @@ export class AckDecoder {
     const length = this.#length ?? this.#readLength();
     if (length === undefined || this.#bytes.length < length) return this.#refusal;
     this.#length = undefined;
-    return length === 0 ? ACCEPTED : classifyAck(this.#bytes.take(length).toString('utf8'));
+    return readAck(this.#bytes.take(length));
   }
 
   #readLength(): number | undefined {

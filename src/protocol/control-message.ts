@@ -1,7 +1,7 @@
 import { connectionInfoFromWire, connectionInfoToWire, type TcpStreamConnectionInfo } from './connection-info.js';
 import { choiceField, invalidField, jsonObject, objectOf, own, stringField, type Fields } from './fields.js';
 import { encodeJson } from './json.js';
-import { fitsWire } from './wire-integer.js';
+import { isU64 } from './wire-integer.js';
 import type { PayloadCodecName } from './payload-codec.js';
 
 /** Most bytes a control message may have: Dynamo's frontend refuses larger ones. 128 KiB. */
@@ -96,6 +96,6 @@ function readMetadata(value: unknown): Readonly<Record<string, string>> {
 function readTimestamp(value: unknown): bigint | undefined {
   if (value === undefined) return undefined;
   const nanoseconds = typeof value === 'number' && Number.isSafeInteger(value) ? BigInt(value) : value;
-  if (typeof nanoseconds !== 'bigint' || nanoseconds < 0n || !fitsWire(nanoseconds)) throw invalidField('frontend_send_ts_ns', 'is not a u64');
+  if (!isU64(nanoseconds)) throw invalidField('frontend_send_ts_ns', 'is not a u64');
   return nanoseconds;
 }

@@ -1,46 +1,12 @@
+import { FAILURE_TYPES, type DynamoErrorName, type WireErrorType } from './failure-table.js';
 import { isObject, own, type Fields } from './fields.js';
 
-/** How an error type is spelled on the wire. */
-export type WireErrorType = string | { readonly Backend: string };
-
-/**
- * Every error type with its spelling on the wire, keyed by the name that `error.type` of spans uses. The last two are
- * newer than the oldest peers, whose readers lose the whole frame over an unknown name: they are written as the old name
- * that leads to the same reaction (a missed deadline must not be retried elsewhere).
- */
-const WIRE_TYPES = {
-  unknown: 'Unknown',
-  invalid_argument: 'InvalidArgument',
-  cannot_connect: 'CannotConnect',
-  disconnected: 'Disconnected',
-  connection_timeout: 'ConnectionTimeout',
-  response_timeout: 'ResponseTimeout',
-  cancelled: 'Cancelled',
-  resource_exhausted: 'ResourceExhausted',
-  worker_overloaded: 'WorkerOverloaded',
-  unavailable: 'Unavailable',
-  backend_unknown: { Backend: 'Unknown' },
-  backend_invalid_argument: { Backend: 'InvalidArgument' },
-  backend_cannot_connect: { Backend: 'CannotConnect' },
-  backend_disconnected: { Backend: 'Disconnected' },
-  backend_connection_timeout: { Backend: 'ConnectionTimeout' },
-  backend_response_timeout: { Backend: 'ResponseTimeout' },
-  backend_cancelled: { Backend: 'Cancelled' },
-  engine_shutdown: { Backend: 'EngineShutdown' },
-  stream_incomplete: { Backend: 'StreamIncomplete' },
-  worker_unavailable: 'Unavailable',
-  deadline_exceeded: 'Cancelled',
-} as const satisfies Record<string, WireErrorType>;
-
-/** Names of error types as `error.type` of spans has them, e.g. `disconnected`, `engine_shutdown`, `backend_cancelled`. */
-export type DynamoErrorName = keyof typeof WIRE_TYPES;
-
 /** All {@link DynamoErrorName}s. */
-export const DYNAMO_ERROR_NAMES: readonly DynamoErrorName[] = Object.freeze(Object.keys(WIRE_TYPES) as DynamoErrorName[]);
+export const DYNAMO_ERROR_NAMES: readonly DynamoErrorName[] = Object.freeze(Object.keys(FAILURE_TYPES) as DynamoErrorName[]);
 
-/** Wire spelling to name; Backend variants as `Backend:<X>`. */
+/** Wire spelling to name, Backend variants as `Backend:<X>`; of two that are written alike the older one. Then those that only newer peers write. */
 const NAMES = new Map<string, DynamoErrorName>([
-  ...DYNAMO_ERROR_NAMES.slice(0, -2).map((name) => [spelling(WIRE_TYPES[name]), name] as const),
+  ...[...DYNAMO_ERROR_NAMES].reverse().map((name) => [spelling(FAILURE_TYPES[name].wire), name] as const),
   ['WorkerUnavailable', 'worker_unavailable'],
   ['DeadlineExceeded', 'deadline_exceeded'],
 ]);
@@ -72,7 +38,7 @@ export function errorNameFromWire(value: unknown): DynamoErrorName {
 
 /** The wire spelling of an error type: always one that peers of any age know. */
 export function errorNameToWire(name: DynamoErrorName): WireErrorType {
-  return WIRE_TYPES[name];
+  return FAILURE_TYPES[name].wire;
 }
 
 /** Writes an error: type, message and causes (at most 16), nothing that an old peer could refuse. */

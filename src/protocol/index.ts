@@ -6,6 +6,7 @@ export {
   AckDecoder,
   classifyAck,
   encodeAck,
+  readAck,
   tooLargeAck,
   unknownEndpointAck,
   type Ack,
@@ -20,11 +21,13 @@ export {
   errorNameToWire,
   errorToWire,
   type DynamoError,
-  type DynamoErrorName,
-  type WireErrorType,
 } from './dynamo-error.js';
+export { failureOf, sentTypeOf, type Failure } from './failure.js';
+export { FAILURE_CODES, FAILURE_TYPES, STATUS_OF_FAILURE, type AttemptOutcome, type DynamoErrorName, type RecordedFailure, type WireErrorType } from './failure-table.js';
 export { type HostPort } from './host-port.js';
+export { isObject } from './fields.js';
 export { decodeJson, encodeJson, jsonText } from './json.js';
+export { isU64 } from './wire-integer.js';
 export { DEFAULT_MAX_MESSAGE_SIZE, MAX_FIELD_SIZE, type FrameRefusal } from './limits.js';
 export { isPayloadCodecName, payloadCodec, type PayloadCodec, type PayloadCodecName } from './payload-codec.js';
 export { encodeRequestFrame, type EncodedRequestFrame } from './request-frame.js';

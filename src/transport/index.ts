@@ -1,7 +1,9 @@
 // Sockets: request plane client and server, response plane.
 export { RequestPlaneClient } from './client/client.js';
+export { type HostFilter } from './hosts.js';
+export { newInstanceId } from './discovery/record.js';
 export { tcpNetwork, type TcpNetworkOptions } from './network.js';
-export { annotated, type AnnotatedItem } from './server/annotated.js';
+export { annotated, type AnnotatedItem } from './server/items.js';
 export { RequestPlaneServer } from './server/server.js';
 export { type CallOptions, type CommonOptions, type RequestPlaneClientOptions, type RequestPlaneServerOptions, type WorkerOptions } from './settings.js';
 export { type TlsOptions } from './tls-settings.js';
@@ -27,7 +29,7 @@ export {
 export { ROUTER_MODES, Router, type RouterMode, type RouterOptions, type RouteOptions, type RoutedStream, type RoutedWorker, type StaticWorker, type WorkerDiscovery } from './router/index.js';
 
 // Discovery.
-export { FileDiscovery, newInstanceId, type Announcement, type EndpointName, type FileDiscoveryOptions, type Instance, type InstanceChange, type InstanceChanges, type InstanceDraft, type InstanceListener, type InstanceTransport, type InstanceWatch, type WaitOptions } from './discovery/index.js';
+export { FileDiscovery, type Announcement, type EndpointName, type FileDiscoveryOptions, type Instance, type InstanceChange, type InstanceChanges, type InstanceDraft, type InstanceListener, type InstanceTransport, type InstanceWatch, type WaitOptions } from './discovery/index.js';
 
 // NATS.
 export { connectNats, natsDispatch, NatsRequestPlaneClient, natsSubject, serveNats, type NatsClientOptions, type NatsConnection, type NatsConnectOptions, type NatsDispatchOptions, type NatsEndpoint, type NatsHost, type ServeNatsOptions } from './nats/index.js';

@@ -2,55 +2,68 @@ import * as net from 'node:net';
 import * as tls from 'node:tls';
 import type { Duplex } from 'node:stream';
 import { DynamoTracingError } from '../errors/index.js';
-import type { Environment } from '../internal/index.js';
-import { readTlsSettings, type ClientTls, type ServerTls, type TlsOptions, type TlsSettings } from './tls-settings.js';
+import { optionalOption, readOptions, type Environment } from '../internal/index.js';
+import { Deadline, durationOption } from './deadline.js';
+import { readTlsSettings, type ClientTls, type TlsOptions, type TlsSettings } from './tls-settings.js';
 import type { Network, NetworkListener, NetworkTarget } from './types.js';
 
 /** Settings of {@link tcpNetwork}. */
 export interface TcpNetworkOptions {
   /** TLS of listeners and connections. Default: the DYN_TCP_TLS_* variables; none of them set is plain TCP. */
   readonly tls?: TlsOptions | undefined;
+  /**
+   * Milliseconds of silence after which the system asks a peer whether it is still there, every second; after ten questions without
+   * an answer the connection is broken. Whole seconds count. Default 60000: a stream to a host that vanished ends after 70 seconds.
+   */
+  readonly keepAliveMs?: number | undefined;
   /** Variables to read. Default process.env. */
   readonly env?: Environment | undefined;
 }
 
+/** Options of a {@link tcpNetwork} as it uses them. */
+interface NetworkSettings {
+  readonly tls: TlsSettings;
+  readonly keepAliveMs: number;
+}
+
+const SPEC = {
+  tls: (value: unknown) => value as TlsOptions | undefined, // read with its variables
+  keepAliveMs: durationOption(60_000, { min: 1000 }),
+  env: optionalOption<Environment>('an object', (value) => typeof value === 'object' && value !== null),
+};
+
 /**
- * Real sockets: TCP without delay, or TLS from the first byte.
+ * Real sockets: TCP without delay, or TLS from the first byte. Silent peers are asked whether they are still there.
  * @throws ERR_OPTION_INVALID, ERR_ENV_INVALID
  */
 export function tcpNetwork(options: TcpNetworkOptions = {}): Network {
-  const settings = readTlsSettings('tls', options.tls, options.env ?? process.env);
+  const { tls: tlsOptions, keepAliveMs, env = process.env } = readOptions('tcpNetwork', SPEC, options);
+  const settings: NetworkSettings = { tls: readTlsSettings('tls', tlsOptions, env), keepAliveMs };
   return {
-    connect: (target) => (settings.client === undefined ? connectPlain(target) : connectTls(target, settings.client, settings.handshakeTimeoutMs)),
+    connect: (target) => (settings.tls.client === undefined ? connectPlain(target, settings) : connectTls(target, settings.tls.client, settings)),
     listen: (host, port, onConnection) => startListening(makeServer(settings, onConnection), host, port),
   };
 }
 
-/** Whether `text` is an IPv4 or IPv6 address, the latter without brackets. */
-export function isIpAddress(text: string): boolean {
-  return net.isIP(text) !== 0;
-}
-
 // Half-open: a peer that has nothing more to send may still want to read (a worker waits for the caller's FIN).
-function connectPlain({ host, port }: NetworkTarget): net.Socket {
-  return net.connect({ host, port, noDelay: true, keepAlive: true, allowHalfOpen: true });
+function connectPlain({ host, port }: NetworkTarget, { keepAliveMs }: NetworkSettings): net.Socket {
+  return net.connect({ host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveMs, allowHalfOpen: true });
 }
 
-function connectTls(target: NetworkTarget, client: ClientTls, timeoutMs: number): tls.TLSSocket {
-  const { ca, cert, key, insecure, serverName } = client;
+function connectTls(target: NetworkTarget, { context, insecure, serverName }: ClientTls, { tls: { handshakeTimeoutMs: timeoutMs }, keepAliveMs }: NetworkSettings): tls.TLSSocket {
   const options = {
     ...target,
     allowHalfOpen: true, // documented, and missing in @types/node
     rejectUnauthorized: !insecure,
+    secureContext: context,
     ...(serverName === undefined ? {} : { servername: serverName }),
-    ...(ca === undefined ? {} : { ca }),
-    ...(cert === undefined || key === undefined ? {} : { cert, key }),
   };
   const socket = tls.connect(options);
   socket.setNoDelay(true);
+  socket.setKeepAlive(true, keepAliveMs);
   socket.once('connect', () => {
-    const timer = setTimeout(() => socket.destroy(handshakeTimeout(timeoutMs)), timeoutMs);
-    const done = (): void => clearTimeout(timer);
+    const deadline = new Deadline(timeoutMs, () => socket.destroy(handshakeTimeout(timeoutMs)));
+    const done = (): void => deadline.clear();
     socket.once('secureConnect', done).once('close', done);
   });
   return socket;
@@ -60,17 +73,15 @@ function handshakeTimeout(timeoutMs: number): DynamoTracingError {
   return new DynamoTracingError('ERR_CONNECT_TIMEOUT', `no TLS handshake within ${timeoutMs} ms`, { timeoutMs });
 }
 
-function makeServer(settings: TlsSettings, onConnection: (socket: Duplex) => void): net.Server {
-  if (settings.server !== undefined) return tlsServer(settings.server, settings.handshakeTimeoutMs, onConnection);
-  return net.createServer({ noDelay: true, keepAlive: true, allowHalfOpen: true }, onConnection);
-}
-
-function tlsServer({ cert, key, ca }: ServerTls, handshakeTimeoutMs: number, onConnection: (socket: Duplex) => void): tls.Server {
+function makeServer({ tls: { server, handshakeTimeoutMs }, keepAliveMs }: NetworkSettings, onConnection: (socket: Duplex) => void): net.Server {
+  const options = { noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveMs, allowHalfOpen: true };
+  if (server === undefined) return net.createServer(options, onConnection);
+  const { cert, key, ca } = server;
   const mutual = ca === undefined ? {} : { ca, requestCert: true, rejectUnauthorized: true };
-  const server = tls.createServer({ cert, key, ...mutual, handshakeTimeout: handshakeTimeoutMs, noDelay: true, keepAlive: true, allowHalfOpen: true }, onConnection);
+  const secure = tls.createServer({ ...options, cert, key, ...mutual, handshakeTimeout: handshakeTimeoutMs }, onConnection);
   // A failed handshake concerns the peer alone: it sees its connection closed.
-  server.on('tlsClientError', (_error, socket) => void socket.destroy());
-  return server;
+  secure.on('tlsClientError', (_error, socket) => void socket.destroy());
+  return secure;
 }
 
 /** Workers answer a burst of calls by dialling home all at once; Node's 511 would drop some. The system caps it at its own limit. */

@@ -1,9 +1,11 @@
-import { enumOption, envInteger, numberOption, optionalOption, readOptions, stringOption, TargetFilter, type Environment, type OptionReader, type OptionsOf } from '../internal/index.js';
+import { booleanOption, enumOption, envInteger, numberOption, optionalOption, readOptions, stringOption, TargetFilter, type Environment, type OptionReader, type OptionsOf } from '../internal/index.js';
 import { readLogger, type LoggerOption } from '../logging/index.js';
 import { DEFAULT_MAX_MESSAGE_SIZE } from '../protocol/index.js';
 import { ATTRIBUTE_SETS, defaultSpanSettings, type AttributeSet, type SpanSettings } from '../spans/index.js';
-import { localIp, resolveHost } from './local-ip.js';
-import { isIpAddress, tcpNetwork } from './network.js';
+import { durationOption } from './deadline.js';
+import { hostFilterOption, isIpAddress, localIp, resolveHost, type HostFilter } from './hosts.js';
+import { instanceIdOption } from './discovery/record.js';
+import { tcpNetwork } from './network.js';
 import type { Network } from './types.js';
 
 /** What every part of the transport takes. */
@@ -62,16 +64,28 @@ export interface RequestPlaneClientOptions extends CallOptions {
 export interface WorkerOptions extends CommonOptions {
   /** Id of this worker, under 2^64. Default: random. */
   readonly instanceId?: bigint | undefined;
-  /** Requests handled at one time. Default DYN_TCP_WORKER_POOL_SIZE, else 10000. */
+  /** Requests handled at one time. Default DYN_ENGINE_REQUEST_LIMIT, else DYN_TCP_WORKER_POOL_SIZE, else 10000. */
   readonly workerPoolSize?: number | undefined;
-  /** Requests that wait for their turn; more are refused as overload. Default DYN_TCP_WORK_QUEUE_SIZE, else 40000. */
+  /**
+   * Requests that wait for their turn; more are refused as overload. Default with DYN_ENGINE_REQUEST_LIMIT one less than
+   * DYN_DYNAMO_REQUEST_QUEUE_LIMIT (16), else DYN_TCP_WORK_QUEUE_SIZE, else 40000.
+   */
   readonly workQueueSize?: number | undefined;
+  /**
+   * Addresses of callers that this worker calls: IP addresses, networks as `10.0.0.0/8`, or a function that decides; requests of others
+   * are refused. Default: any, since callers may have several addresses and NATS hides them all.
+   */
+  readonly callHomeHosts?: HostFilter | undefined;
+  /** Connections being opened at one time to one caller's host; further ones wait within `connectTimeoutMs`. Default 256. */
+  readonly callHomeConnectLimit?: number | undefined;
   /** Longest wait for the caller's FIN after the last frame, in milliseconds. Default 10000, as in Dynamo. */
   readonly finTimeoutMs?: number | undefined;
   /** How long `close()` lets requests in flight go on, in milliseconds. Default DYN_RUNTIME_GRACEFUL_SHUTDOWN_TIMEOUT_SECS, else 900000. */
   readonly graceMs?: number | undefined;
   /** Level of the two routine records of each request. Default 'info'. */
   readonly lifecycleLevel?: 'info' | 'debug' | undefined;
+  /** Whether the `request failed` record says what a handler's error says: it may repeat a prompt. Default false: name, code and stack frames. */
+  readonly errorMessages?: boolean | undefined;
 }
 
 /** Options of a {@link RequestPlaneServer}. */
@@ -90,7 +104,6 @@ export interface RequestPlaneServerOptions extends WorkerOptions {
   readonly frameTimeoutMs?: number | undefined;
 }
 
-const MAX_U64 = 2n ** 64n - 1n;
 const PORT = { max: 65_535 };
 const ONE = { min: 1 };
 
@@ -103,7 +116,8 @@ function networkOption(env: Environment): OptionReader<Network> {
   return (value, path) => read(value, path) ?? tcpNetwork({ env });
 }
 
-function attributesOption(env: Environment): OptionReader<SpanSettings> {
+/** Names of span attributes with the filter of the variables. */
+export function attributesOption(env: Environment): OptionReader<SpanSettings> {
   const read = enumOption(ATTRIBUTE_SETS, 'both');
   return (value, path) => {
     const attributes = read(value, path);
@@ -127,7 +141,7 @@ function commonSpec(env: Environment) {
     logger: readLogger,
     attributes: attributesOption(env),
     maxMessageSize: numberOption(envInteger(env, 'DYN_TCP_MAX_MESSAGE_SIZE', DEFAULT_MAX_MESSAGE_SIZE, ONE), ONE),
-    connectTimeoutMs: numberOption(seconds(env, 'DYN_TCP_CONNECT_TIMEOUT', 5), ONE),
+    connectTimeoutMs: durationOption(seconds(env, 'DYN_TCP_CONNECT_TIMEOUT', 5), ONE),
     env: optionalOption<Environment>('an object', (value) => typeof value === 'object' && value !== null),
   };
 }
@@ -137,33 +151,44 @@ function callSpec(env: Environment) {
     ...commonSpec(env),
     responseHost: hostOption(env, 'DYN_TCP_RESPONSE_STREAM_HOST'),
     responsePort: numberOption(envInteger(env, 'DYN_TCP_RESPONSE_STREAM_PORT', 0, PORT), PORT),
-    handshakeTimeoutMs: numberOption(10_000, ONE),
-    prologueTimeoutMs: numberOption(30_000),
-    inactivityTimeoutMs: numberOption(seconds(env, 'DYN_HTTP_BACKEND_STREAM_TIMEOUT_SECS', 0, { min: 0 })),
+    handshakeTimeoutMs: durationOption(10_000, ONE),
+    prologueTimeoutMs: durationOption(30_000),
+    inactivityTimeoutMs: durationOption(seconds(env, 'DYN_HTTP_BACKEND_STREAM_TIMEOUT_SECS', 0, { min: 0 })),
   };
 }
 
 function clientSpec(env: Environment) {
   return {
     ...callSpec(env),
-    requestTimeoutMs: numberOption(seconds(env, 'DYN_TCP_REQUEST_TIMEOUT', 5), ONE),
+    requestTimeoutMs: durationOption(seconds(env, 'DYN_TCP_REQUEST_TIMEOUT', 5), ONE),
     poolSize: numberOption(envInteger(env, 'DYN_TCP_POOL_SIZE', 100, ONE), ONE),
     channelBuffer: numberOption(envInteger(env, 'DYN_TCP_CHANNEL_BUFFER', 1024, ONE), ONE),
     connectLimit: numberOption(envInteger(env, 'DYN_TCP_GLOBAL_CONNECT_LIMIT', 64, ONE), ONE),
     maxWaiting: numberOption(10_000),
-    hostIdleMs: numberOption(seconds(env, 'DYN_TCP_HOST_IDLE_TTL_SECS', 300), ONE),
+    hostIdleMs: durationOption(seconds(env, 'DYN_TCP_HOST_IDLE_TTL_SECS', 300), ONE),
   };
 }
 
+/** Pool and queue by the variables: Dynamo's limit on an engine's requests, where it is set, decides both. */
+function workLimits(env: Environment): { readonly pool: number; readonly queue: number } {
+  const engine = envInteger(env, 'DYN_ENGINE_REQUEST_LIMIT', -1);
+  if (engine < 0) return { pool: envInteger(env, 'DYN_TCP_WORKER_POOL_SIZE', 10_000, ONE), queue: envInteger(env, 'DYN_TCP_WORK_QUEUE_SIZE', 40_000) };
+  return { pool: Math.max(engine, 1), queue: Math.max(envInteger(env, 'DYN_DYNAMO_REQUEST_QUEUE_LIMIT', 16) - 1, 1) };
+}
+
 function workerSpec(env: Environment) {
+  const { pool, queue } = workLimits(env);
   return {
     ...commonSpec(env),
-    instanceId: optionalOption<bigint>('a BigInt from 0 to 2^64 - 1', (value) => typeof value === 'bigint' && value >= 0n && value <= MAX_U64),
-    workerPoolSize: numberOption(envInteger(env, 'DYN_TCP_WORKER_POOL_SIZE', 10_000, ONE), ONE),
-    workQueueSize: numberOption(envInteger(env, 'DYN_TCP_WORK_QUEUE_SIZE', 40_000)),
-    finTimeoutMs: numberOption(10_000, ONE),
-    graceMs: numberOption(seconds(env, 'DYN_RUNTIME_GRACEFUL_SHUTDOWN_TIMEOUT_SECS', 900, { min: 0 })),
+    instanceId: instanceIdOption,
+    workerPoolSize: numberOption(pool, ONE),
+    workQueueSize: numberOption(queue),
+    callHomeHosts: hostFilterOption,
+    callHomeConnectLimit: numberOption(256, ONE),
+    finTimeoutMs: durationOption(10_000, ONE),
+    graceMs: durationOption(seconds(env, 'DYN_RUNTIME_GRACEFUL_SHUTDOWN_TIMEOUT_SECS', 900, { min: 0 })),
     lifecycleLevel: enumOption(['info', 'debug'], 'info'),
+    errorMessages: booleanOption(false),
   };
 }
 
@@ -174,8 +199,8 @@ function serverSpec(env: Environment) {
     port: numberOption(envInteger(env, 'DYN_TCP_RPC_PORT', 0, PORT), PORT),
     advertiseHost: optionalOption<string>('an IP address', (value) => typeof value === 'string' && isIpAddress(value)),
     maxConnections: numberOption(10_000, ONE),
-    idleTimeoutMs: numberOption(600_000),
-    frameTimeoutMs: numberOption(30_000),
+    idleTimeoutMs: durationOption(600_000),
+    frameTimeoutMs: durationOption(30_000),
   };
 }
 

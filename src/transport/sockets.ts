@@ -1,10 +1,21 @@
-import type { Duplex } from 'node:stream';
+import { Duplex } from 'node:stream';
+import { Deadline } from './deadline.js';
+import type { Network, NetworkTarget } from './types.js';
 
 /** Parts of a net.Socket that links in memory may lack. */
 interface SocketExtras {
   readonly encrypted?: boolean;
   ref?(): void;
   unref?(): void;
+}
+
+/** Opens a connection. Never throws: what a network throws comes as the connection's `error`, so that there is one way to fail. */
+export function openSocket(network: Network, target: NetworkTarget): Duplex {
+  try {
+    return network.connect(target);
+  } catch (cause) {
+    return new Duplex().destroy(cause instanceof Error ? cause : new Error('the network threw what is no error', { cause }));
+  }
 }
 
 /** Calls `connected` once the socket can be used: for TLS after the handshake. */
@@ -52,12 +63,14 @@ export class TurnWriter {
 
 const NOTHING = (): void => undefined;
 
-/** Sends a last message and FIN, reads on to nowhere until the peer has closed too, and destroys what is left after `timeoutMs`. */
-export function finish(socket: Duplex, timeoutMs: number, last: readonly Uint8Array[] = []): void {
+/** How long a peer may take to close after our FIN, in milliseconds. */
+export const CLOSE_WAIT_MS = 1000;
+
+/** Sends a last message and FIN, reads on to nowhere until the peer has closed too, and destroys what is left after a second. */
+export function finish(socket: Duplex, last: readonly Uint8Array[] = []): void {
   if (socket.destroyed) return;
-  const timer = setTimeout(() => socket.destroy(), timeoutMs);
-  timer.unref();
-  socket.once('close', () => clearTimeout(timer));
+  const deadline = new Deadline(CLOSE_WAIT_MS, () => socket.destroy()).unref();
+  socket.once('close', () => deadline.clear());
   for (const chunk of last) socket.write(chunk);
   socket.end();
   socket.removeAllListeners('data').on('data', NOTHING).resume();

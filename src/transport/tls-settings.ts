@@ -1,9 +1,12 @@
+import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { DynamoTracingError } from '../errors/index.js';
-import { booleanOption, envInteger, invalidOption, isTruthy, numberOption, optionalOption, readOptions, type Environment, type OptionReader } from '../internal/index.js';
+import { createSecureContext, type SecureContext } from 'node:tls';
+import { DynamoTracingError, isDynamoTracingError } from '../errors/index.js';
+import { booleanOption, envInteger, invalidOption, isTruthy, optionalOption, readOptions, type Environment, type OptionReader } from '../internal/index.js';
+import { durationOption } from './deadline.js';
 
 /**
- * TLS of both planes. Paths are PEM files, read once. A listener speaks TLS when it has certificate and key; a connection
+ * TLS of both planes. Paths are PEM files, read and parsed once, at start-up. A listener speaks TLS when it has certificate and key; a connection
  * when it has a CA, `insecure` or a client certificate.
  */
 export interface TlsOptions {
@@ -34,13 +37,11 @@ export interface ServerTls {
   readonly ca: Buffer | undefined;
 }
 
-/** TLS as connections use it. */
+/** TLS as connections use it: one context serves them all. */
 export interface ClientTls {
-  readonly ca: Buffer | undefined;
+  readonly context: SecureContext;
   readonly insecure: boolean;
   readonly serverName: string | undefined;
-  readonly cert: Buffer | undefined;
-  readonly key: Buffer | undefined;
 }
 
 export interface TlsSettings {
@@ -75,11 +76,11 @@ function spec(env: Environment) {
     serverName: optionalOption<string>('a name', (value) => typeof value === 'string' && value !== ''),
     clientCertPath: pathOption(env, 'DYN_TCP_TLS_CLIENT_CERT_PATH'),
     clientKeyPath: pathOption(env, 'DYN_TCP_TLS_CLIENT_KEY_PATH'),
-    handshakeTimeoutMs: numberOption(envInteger(env, 'DYN_TCP_TLS_HANDSHAKE_TIMEOUT_SECS', 3, { min: 1 }) * 1000, { min: 1 }),
+    handshakeTimeoutMs: durationOption(envInteger(env, 'DYN_TCP_TLS_HANDSHAKE_TIMEOUT_SECS', 3, { min: 1, max: 2_000_000 }) * 1000, { min: 1 }),
   };
 }
 
-/** @throws ERR_OPTION_INVALID, ERR_ENV_INVALID: also when one of a pair is missing or a file cannot be read */
+/** @throws ERR_OPTION_INVALID, ERR_ENV_INVALID: also when one of a pair is missing, or a file cannot be read or used; `file` is its path */
 export function readTlsSettings(owner: string, options: TlsOptions | undefined, env: Environment): TlsSettings {
   const read = readOptions(owner, spec(env), options);
   const serverPair = pair(read.certPath, read.keyPath, `${owner}.certPath and keyPath`);
@@ -89,9 +90,9 @@ export function readTlsSettings(owner: string, options: TlsOptions | undefined, 
   const name = read.serverName ?? env['DYN_TCP_TLS_SERVER_NAME'];
   const wantsClient = read.caCertPath !== undefined || read.insecure;
   return {
-    server: serverPair && { cert: load(serverPair.cert), key: load(serverPair.key), ca: optional(read.clientCaCertPath) },
+    server: serverPair && { ...loadPair(serverPair), ca: loadCa(read.clientCaCertPath) },
     client: wantsClient
-      ? { ca: optional(read.caCertPath), insecure: read.insecure, serverName: name === '' ? undefined : name, cert: optional(clientPair?.cert), key: optional(clientPair?.key) }
+      ? { context: createSecureContext({ ...clientPair && loadPair(clientPair), ca: loadCa(read.caCertPath) }), insecure: read.insecure, serverName: name === '' ? undefined : name }
       : undefined,
     handshakeTimeoutMs: read.handshakeTimeoutMs,
   };
@@ -104,19 +105,36 @@ function pair(cert: PemSource | undefined, key: PemSource | undefined, names: st
   throw refuse(lonely, `is one of a pair: ${names} go together`);
 }
 
-function optional(source: PemSource | undefined): Buffer | undefined {
-  return source && load(source);
+/** Each file is tried on its own first, so that the error names the one at fault. */
+function loadPair(source: { readonly cert: PemSource; readonly key: PemSource }): { readonly cert: Buffer; readonly key: Buffer } {
+  const cert = load(source.cert, (pem) => createSecureContext({ cert: pem }), 'holds no certificate that can be used');
+  const key = load(source.key, (pem) => createSecureContext({ cert, key: pem }), 'holds no key that can be used with its certificate');
+  return { cert, key };
 }
 
-function load(source: PemSource): Buffer {
+/** Node takes a CA file without any certificate as an empty list, so each one is parsed here. */
+function loadCa(source: PemSource | undefined): Buffer | undefined {
+  return source && load(source, (pem) => {
+    const certificates = pem.toString('latin1').match(/-----BEGIN [A-Z0-9 ]*CERTIFICATE-----[^-]*-----END [A-Z0-9 ]*CERTIFICATE-----/g) ?? [''];
+    for (const certificate of certificates) new X509Certificate(certificate);
+  }, 'holds no certificate that can be used');
+}
+
+function load(source: PemSource, parse: (pem: Buffer) => unknown, problem: string): Buffer {
   try {
-    return readFileSync(source.path);
+    const pem = readFileSync(source.path);
+    try {
+      parse(pem);
+      return pem;
+    } catch (cause) {
+      throw refuse(source, `${problem}: ${source.path}`, cause);
+    }
   } catch (cause) {
-    throw refuse(source, `cannot be read: ${source.path}`, cause);
+    throw isDynamoTracingError(cause) ? cause : refuse(source, `cannot be read: ${source.path}`, cause);
   }
 }
 
 function refuse(source: PemSource, problem: string, cause?: unknown): DynamoTracingError {
-  const facts = source.variable ? { variable: source.from, cause } : { path: source.from, cause };
+  const facts = { ...(source.variable ? { variable: source.from } : { path: source.from }), file: source.path, cause };
   return new DynamoTracingError(source.variable ? 'ERR_ENV_INVALID' : 'ERR_OPTION_INVALID', `${source.from} ${problem}`, facts);
 }

@@ -76,6 +76,11 @@ export interface StreamOptions {
    * well instead of thrown. Default false: the bare `data` values; an item without data is skipped.
    */
   readonly annotated?: boolean | undefined;
+  /**
+   * Take an engine's rejection for an error: engines of Dynamo say it as data, `finish_reason: { error: text }`. It is then thrown as
+   * ERR_WORKER_ERROR (`errorType` 'backend_unknown', the engine's text as message), or with `annotated` an error item. Default false.
+   */
+  readonly engineErrors?: boolean | undefined;
   /** Whose trace the request continues. Default: the current context. */
   readonly context?: Context | undefined;
   /** Further headers of the request; those of this package win. Default none. */
@@ -110,7 +115,7 @@ export type StreamEnd =
 export interface ResponseStream<T = unknown> extends AsyncIterableIterator<T, undefined, undefined> {
   /** The engine context id that went with the request. */
   readonly requestId: string;
-  /** Settles when the stream is over, whoever ended it. Never rejects. */
+  /** Settles when the stream is over and what came before its end has been read, whoever ended it. Never rejects. */
   readonly ended: Promise<StreamEnd>;
   /** Asks the worker to stop generating; what it still sends can be read. An end without the final mark is then clean. */
   stop(): void;
@@ -130,6 +135,8 @@ export interface StreamClient {
    * began); ERR_CONNECTION_CLOSED; ERR_MESSAGE_INVALID
    */
   openStream<T = unknown>(address: string, request: unknown, options?: StreamOptions): Promise<ResponseStream<T>>;
+  /** Opens a connection to a worker ahead of the first request, where the plane has one. @throws ERR_ADDRESS_INVALID, ERR_CLIENT_CLOSED */
+  warm?(address: string): void;
 }
 
 /** Which endpoint a request came to. */

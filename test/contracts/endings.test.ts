@@ -250,10 +250,19 @@ describe.each(FRAMEWORKS)('how a request ends, on $name', ({ start }) => {
 
   test('a HEAD request on a system route leaves no lifecycle pair', async () => {
     const port = await serve({ raw: { '/v1/models': (_req, res) => res.end() } });
-    await send(port, { method: 'GET', path: '/v1/models' });
+    expect(await send(port, { method: 'HEAD', path: '/v1/models' })).toMatchObject({ status: 200, body: '' });
     await tap.next('http response sent');
-    expect(tap.of('request completed')).toEqual([]);
-    expect(tap.of('http response sent').map((entry) => entry.level)).toEqual(['debug']);
+    expect(tap.entries.map((entry) => [entry.message, entry.level, entry.scope?.logFields?.['method']])).toEqual([['http response sent', 'debug', 'HEAD']]);
+  });
+
+  test('a HEAD request on an inference route ends once, as a GET would, and what is not sent of a body is harmless', async () => {
+    const path = '/v1/files/f-1/content';
+    const port = await serve({ raw: { [path]: (_req, res) => {
+      res.write('some');
+      res.end('more');
+    } } });
+    expect(await send(port, { method: 'HEAD', path })).toMatchObject({ status: 200, body: '' });
+    expect(await completed()).toMatchObject({ status: 'success', endpoint: 'files', method: 'HEAD' });
   });
 
   test('what the handler knows better stands in the record', async () => {

@@ -7,7 +7,7 @@ import { visitOf } from './support/neighbour.mjs';
 /** A conversation over a WebSocket that ends in one of the ways in which they end. */
 const conversation = (end) => ({
   async send(url, ids) {
-    const socket = new WebSocket(`${url.replace('http', 'ws')}/v1/realtime`, { headers: ids });
+    const socket = new WebSocket(`${url.replace('http', 'ws')}/v1/realtime?model=tiny`, { headers: ids });
     const closed = once(socket, 'close');
     await once(socket, 'open');
     socket.send('hello');
@@ -27,7 +27,7 @@ for (const [title, app] of [['a server that hands upgrades to an Express app', '
   describe(`WebSockets: ${title}`, () => {
     let visit;
     before(async () => {
-      visit = await visitOf({ app, calls: ENDS.map(([, , end]) => conversation(end)) });
+      visit = await visitOf({ app, telemetry: 'chosen.cjs', env: { INSTRUMENTATIONS: '' }, calls: ENDS.map(([, , end]) => conversation(end)) });
     }, { timeout: 120_000 });
 
     it('nothing crashes, and every conversation is what it would be without us', () => {
@@ -47,6 +47,16 @@ for (const [title, app] of [['a server that hands upgrades to an Express app', '
       assert.equal(completed[0].status, 'success');
       assert.deepEqual(records.filter(({ level }) => level !== 'INFO'), []);
     }));
+    it('the records name the path that the client asked for, and the status 101', () => {
+      visit.calls.forEach(({ records }) => {
+        assert.deepEqual([...new Set(records.map(({ uri }) => uri))], ['/v1/realtime']);
+        assert.deepEqual(records.filter(({ message }) => message === 'http response sent').map(({ status }) => Number(status)), [101]);
+      });
+    });
+    it('the span of each has the route, and the status 101', () => {
+      assert.deepEqual(visit.calls.map(({ ours }) => ours.map(({ attributes }) => [attributes['http.route'], attributes['url.path'], attributes['http.response.status_code']])),
+        ENDS.map(() => [['/v1/realtime', '/v1/realtime', 101]]));
+    });
     it('the endpoint is known', () => {
       assert.deepEqual(visit.calls.map(({ completed }) => completed[0]?.endpoint), ENDS.map(() => 'realtime'));
     });

@@ -1,5 +1,8 @@
-import { expect, test } from '@jest/globals';
-import { readBody } from '../../src/middleware/request-body.js';
+import { IncomingMessage } from 'node:http';
+import { Socket } from 'node:net';
+import { Readable } from 'node:stream';
+import { beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { readBody, RequestBody } from '../../src/middleware/request-body.js';
 
 const LONG = 'say \\"model\\": '.repeat(1000);
 
@@ -17,4 +20,93 @@ test.each<[string, unknown, unknown]>([
   ['more than a mebibyte', Buffer.from(`{"model":"m","pad":"${'x'.repeat(2 ** 20)}"}`), undefined],
 ])('%s', (_name, body, facts) => {
   expect(readBody(body)).toEqual(facts);
+});
+
+describe('what a request asks for', () => {
+  const known = jest.fn();
+  beforeEach(() => {
+    known.mockReset();
+  });
+
+  const watched = (headers: Record<string, string> = {}, before?: unknown): { req: IncomingMessage & { body?: unknown }; body: RequestBody } => {
+    const req: IncomingMessage & { body?: unknown } = new IncomingMessage(new Socket());
+    Object.assign(req.headers, headers);
+    if (before !== undefined) req.body = before;
+    return { req, body: new RequestBody(req, known) };
+  };
+
+  test('is told once, by the body that is assigned first', () => {
+    const { req, body } = watched();
+    req.body = {};
+    req.body = { model: 'first', stream: true };
+    req.body = { model: 'second' };
+    body.settle();
+    expect(known.mock.calls).toEqual([[{ model: 'first', stream: true }]]);
+    expect([req.body, body.isUnderstood]).toEqual([{ model: 'second' }, true]);
+  });
+
+  test('is in the body that a parser assigned before us, which stays where it was', () => {
+    const given = { model: 'm' };
+    const { req, body } = watched({}, given);
+    expect(req.body).toBe(given);
+    body.settle();
+    expect(body.facts).toEqual({ model: 'm', stream: undefined });
+  });
+
+  test.each<[string, () => unknown]>([
+    ['a Node stream', () => Readable.from(['x'])],
+    ['a Web stream', () => new Response('x').body],
+    ['getters that throw', () => Object.defineProperty({}, 'model', { enumerable: true, get: () => { throw new Error('planted'); } })],
+    ['a proxy that throws', () => new Proxy({}, { get: () => { throw new Error('planted'); }, has: () => { throw new Error('planted'); }, ownKeys: () => { throw new Error('planted'); } })],
+  ])('is not in %s: the bytes count', (_what, make) => {
+    const { req, body } = watched();
+    const given = make();
+    req.body = given;
+    expect(req.body).toBe(given);
+    req.push(Buffer.from('{"model":"by'));
+    req.push(Buffer.from('tes","stream":true}'));
+    body.settle();
+    expect(body.facts).toEqual({ model: 'bytes', stream: true });
+    expect(body.isUnderstood).toBe(false); // the end has not come
+  });
+
+  test('is in a body that is filled field by field after it was assigned, as multer fills its own', () => {
+    const { req, body } = watched({ 'content-type': 'multipart/form-data; boundary=b' });
+    const fields = Object.create(null) as Record<string, string>;
+    req.body = fields;
+    fields['model'] = 'whisper';
+    expect(known).not.toHaveBeenCalled();
+    body.settle();
+    expect(body.facts).toEqual({ model: 'whisper', stream: undefined });
+  });
+
+  test('is in the bytes of a form that nobody parses', () => {
+    const { req, body } = watched({ 'content-type': 'multipart/form-data; boundary=b' });
+    req.push(Buffer.from('--b\r\nContent-Disposition: form-data; name="model"\r\n\r\nwhis'));
+    req.push(Buffer.from('per\r\n--b--\r\n'));
+    req.push(null);
+    body.settle();
+    expect([body.facts, body.isUnderstood]).toEqual([{ model: 'whisper', stream: undefined }, true]);
+  });
+
+  test('is not looked for in bytes after the first mebibyte, and all of them reach the handler', async () => {
+    const { req, body } = watched();
+    const sent = Buffer.from(`{"pad":"${'x'.repeat(2 ** 20)}","model":"m"}`);
+    for (let at = 0; at < sent.length; at += 65_536) req.push(sent.subarray(at, at + 65_536));
+    req.push(null);
+    body.settle();
+    expect(body.facts).toBeUndefined();
+    const read: Buffer[] = [];
+    for await (const piece of req) read.push(piece as Buffer);
+    expect(Buffer.concat(read).equals(sent)).toBe(true);
+  });
+
+  test('is asked of the response when the body does not come as far as its fields', () => {
+    const { req, body } = watched();
+    req.push(Buffer.from('{"messages":["hel'));
+    body.settle();
+    req.push(Buffer.from('lo"],"model":"late"}'));
+    body.settle();
+    expect(known).not.toHaveBeenCalled();
+  });
 });

@@ -7,8 +7,7 @@ import {
   encodeAck, encodeControlMessage, encodeHandshake, encodePrologue, encodeRequestFrame, encodeStreamControl, encodeStreamItem, encodeTwoPart,
   payloadCodec, RequestFrameDecoder, TwoPartDecoder, type PayloadCodecName, type RequestFrame, type TwoPartFrame,
 } from '../../src/protocol/index';
-import { decodeInstance, encodeInstance } from '../../src/transport/discovery/instance';
-import { fileNameOf, instanceKey, parseFileName } from '../../src/transport/discovery/store-key';
+import { decodeInstance, encodeInstance, fileNameOf, instanceKey, parseFileName } from '../../src/transport/discovery/record';
 
 interface Captured {
   readonly name: string;

@@ -91,7 +91,7 @@ function fastifyFramework(name: string, fastify: typeof fastify5, http2 = false)
       const app = (http2 ? fastify({ bodyLimit: 1024 * 1024, http2: true }) : fastify({ bodyLimit: 1024 * 1024 })) as FastifyInstance;
       await app.register(fastifyTracing, tracing ?? {});
       if (errors) app.setErrorHandler(fastifyErrors());
-      const method = ['GET', 'POST'];
+      const method = ['GET', 'HEAD', 'POST'];
       for (const [url, handler] of Object.entries(raw)) {
         app.route({ method, url, handler: async (request, reply) => {
           await handler(Object.assign(request.raw, { body: request.body }), reply.raw, request.trace);

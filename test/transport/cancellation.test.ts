@@ -1,8 +1,9 @@
+import type { Socket } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { encodeControlMessage, encodeTwoPart, type RequestContext, type StreamEnd } from 'dynamo-tracing/transport';
 import { RecordTap } from '../support/records';
 import { until } from '../support/until';
-import { ACCEPT, afterTest, cleanUp, collect, dialHome, failure, FINAL, FrameTap, itemFrame, listen, makeClient, PROLOGUE, rawWorker, serve } from './support';
+import { ACCEPT, afterTest, cleanUp, collect, dialHome, failure, FINAL, FrameTap, itemFrame, listen, makeClient, PROLOGUE, rawWorker, serve, watchedNetwork } from './support';
 
 afterEach(cleanUp);
 
@@ -60,19 +61,33 @@ describe('the caller', () => {
     await until('nothing in flight', () => worker.inFlight === 0);
   });
 
-  it('aborts before the prologue: the worker is told as soon as it calls', async () => {
+  it('aborts before the prologue: the worker that has called is told', async () => {
     const homes: FrameTap[] = [];
     const abort = new AbortController();
+    const tap = watchedNetwork();
     const worker = await rawWorker((_frame, socket, control) => {
       socket.write(ACCEPT);
       void dialHome(control).then((home) => homes.push(new FrameTap(home)));
     });
-    const opening = failure(makeClient().openStream(worker.address, 1, { signal: abort.signal }));
-    await until('a call home', () => homes.length === 1);
+    const opening = failure(makeClient({ network: tap.network }).openStream(worker.address, 1, { signal: abort.signal }));
+    await until('its handshake has been read', () => homes.length === 1 && (tap.accepted[0] as Socket | undefined)?.bytesRead === homes[0]!.socket.bytesWritten);
     abort.abort();
     expect(await opening).toMatchObject({ code: 'ERR_CANCELLED' });
-    const told = await homes[0]!.next();
-    expect([undefined, '"kill"']).toContain(told); // undefined: the abort came before the handshake was read
+    await expect(homes[0]!.next()).resolves.toBe('"kill"');
+  });
+
+  it('aborts before the worker calls: it is told when it does', async () => {
+    const abort = new AbortController();
+    let call: (() => Promise<Socket>) | undefined;
+    const worker = await rawWorker((_frame, socket, control) => {
+      call = () => dialHome(control);
+      socket.write(ACCEPT);
+    });
+    const opening = failure(makeClient().openStream(worker.address, 1, { signal: abort.signal }));
+    await until('the request', () => call !== undefined);
+    abort.abort();
+    expect(await opening).toMatchObject({ code: 'ERR_CANCELLED' });
+    await expect(new FrameTap(await call!()).next()).resolves.toBe('"kill"');
   });
 
   it('aborts before the call: nothing is sent', async () => {
@@ -170,36 +185,33 @@ describe('a slow consumer', () => {
   it('slows the worker down; what is in between stays bounded', async () => {
     const item = 'x'.repeat(10_000);
     let produced = 0;
+    const caller = watchedNetwork();
+    const { dialled, network } = watchedNetwork();
     const worker = await serve(async function* () {
-      for (; produced < 20_000; produced += 1) yield item;
-    });
-    const stream = await makeClient().openStream(worker.address, 1);
+      for (; produced < 6000; produced += 1) yield item;
+    }, { network });
+    const stream = await makeClient({ network: caller.network }).openStream(worker.address, 1);
     await stream.next();
-    let before = -1;
-    await until('the worker has come to rest', () => {
-      const resting = produced === before;
-      before = produced;
-      return resting && produced > 10;
-    });
-    const rested = produced;
-    // Kernel buffers of both ends and our own: far below the 200 MB that are on offer.
-    expect(rested).toBeLessThan(5000);
-    let whole = 1;
-    let cut = 0;
+    await until('the caller has stopped reading and the worker waits', () => caller.accepted[0]!.isPaused() && dialled[0]!.writableNeedDrain);
+    let read = 1;
+    let most = 0;
     for await (const got of stream) {
-      if ((got as string).length === 10_000) whole += 1;
-      else cut += 1;
+      most = Math.max(most, produced - read);
+      read += got === item ? 1 : NaN;
     }
-    expect({ whole, cut }).toEqual({ whole: 20_000, cut: 0 });
+    // Kernel buffers of both ends and our own: far below the 60 MB that are on offer.
+    expect(most).toBeLessThan(3000);
+    expect(read).toBe(6000);
   });
 
   it('gets items in order across the pause', async () => {
     const worker = await serve(async function* () { for (let i = 0; i < 5000; i += 1) yield { i, pad: 'p'.repeat(300) }; });
     let expected = 0;
-    for await (const { i } of makeClient().generate<{ i: number }>(worker.address, 1)) {
+    const { accepted, network } = watchedNetwork();
+    for await (const { i } of makeClient({ network }).generate<{ i: number }>(worker.address, 1)) {
       expect(i).toBe(expected);
       expected += 1;
-      if (i % 1000 === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+      if (i === 0 || i === 2000) await until('the caller has stopped reading', () => accepted[0]!.isPaused());
     }
     expect(expected).toBe(5000);
   });

@@ -1,10 +1,10 @@
 import { once } from 'node:events';
-import { createServer, type AddressInfo, type Socket } from 'node:net';
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { encodeAck, type RequestPlaneClientOptions } from 'dynamo-tracing/transport';
 import { until } from '../support/until';
-import { ACCEPT, cleanUp, failure, listen, makeClient } from './support';
+import { ACCEPT, cleanUp, failure, listen, makeClient, watchedNetwork } from './support';
 import { RequestFrameDecoder, type RequestFrame } from 'dynamo-tracing/transport';
 
 afterEach(cleanUp);
@@ -12,10 +12,10 @@ afterEach(cleanUp);
 const BODY = [Buffer.from('body')];
 
 /** A worker that keeps frames until the test answers them. */
-async function silentWorker(): Promise<{ address: string; frames: RequestFrame[]; sockets: Set<Socket>; ack: (text?: string) => void }> {
+async function silentWorker(): Promise<{ address: string; frames: RequestFrame[]; sockets: Set<Socket>; server: Server; ack: (text?: string) => void }> {
   const frames: RequestFrame[] = [];
   let last: Socket | undefined;
-  const { address, sockets } = await listen((socket) => {
+  const { address, sockets, server } = await listen((socket) => {
     const decoder = new RequestFrameDecoder();
     socket.on('data', (chunk: Buffer) => {
       last = socket;
@@ -23,7 +23,7 @@ async function silentWorker(): Promise<{ address: string; frames: RequestFrame[]
       for (let frame = decoder.next(); frame !== undefined; frame = decoder.next()) if (frame.kind === 'request') frames.push(frame);
     });
   });
-  return { address, frames, sockets, ack: (text = '') => void last!.write(encodeAck(text)) };
+  return { address, frames, sockets, server, ack: (text = '') => void last!.write(encodeAck(text)) };
 }
 
 const one = (options: RequestPlaneClientOptions = {}) => makeClient({ poolSize: 1, ...options });
@@ -172,5 +172,73 @@ describe('close()', () => {
     expect(await failure(client.send(worker.address, {}, BODY))).toMatchObject({ code: 'ERR_CLIENT_CLOSED' });
     expect(await failure(client.openStream(worker.address, 1))).toMatchObject({ code: 'ERR_CLIENT_CLOSED' });
     await until('no socket', () => worker.sockets.size === 0);
+  });
+});
+
+describe('a connection that ends', () => {
+  it('takes no further request once it is destroyed: the next one gets a new connection', async () => {
+    const worker = await silentWorker();
+    const { network, dialled: sockets } = watchedNetwork();
+    const client = makeClient({ network, poolSize: 2 });
+    const first = client.send(worker.address, {}, BODY);
+    await until('a frame', () => worker.frames.length === 1);
+    worker.ack();
+    await first;
+    sockets[0]!.destroy();
+    const second = client.send(worker.address, {}, BODY);
+    await until('a second frame', () => worker.frames.length === 2);
+    worker.ack();
+    await expect(second).resolves.toBeUndefined();
+  });
+
+  it('takes no further request once the worker has sent FIN', async () => {
+    const worker = await silentWorker();
+    const { network, dialled: sockets } = watchedNetwork();
+    const client = makeClient({ network, poolSize: 2 });
+    const first = client.send(worker.address, {}, BODY);
+    await until('a frame', () => worker.frames.length === 1);
+    worker.ack();
+    await first;
+    const second = once(sockets[0]!, 'end').then(() => client.send(worker.address, {}, BODY));
+    for (const socket of worker.sockets) socket.end();
+    await until('a second frame', () => worker.frames.length === 2);
+    worker.ack();
+    await expect(second).resolves.toBeUndefined();
+  });
+
+  it('by an ack over its limit fails the request of that ack with ERR_FRAME_TOO_LARGE at once, and those behind it as cut off', async () => {
+    const worker = await silentWorker();
+    const client = one({ maxMessageSize: 1000, requestTimeoutMs: 60_000 });
+    const [own, behind] = [failure(client.send(worker.address, {}, BODY)), failure(client.send(worker.address, {}, BODY))];
+    await until('two frames', () => worker.frames.length === 2);
+    worker.ack('x'.repeat(2000));
+    expect(await own).toMatchObject({ code: 'ERR_FRAME_TOO_LARGE', limit: 1000 });
+    expect(await behind).toMatchObject({ code: 'ERR_CONNECTION_CLOSED' });
+  });
+
+  it('is not opened again and again while the worker refuses: pauses grow, beside a connection that has stalled', async () => {
+    const worker = await silentWorker();
+    const { network, dialled: sockets } = watchedNetwork();
+    const client = makeClient({ network, poolSize: 4 });
+    expect(await failure(client.send(worker.address, {}, BODY, { timeoutMs: 200 }))).toMatchObject({ code: 'ERR_ACK_TIMEOUT' });
+    worker.server.close();
+    expect(await failure(client.send(worker.address, {}, BODY, { timeoutMs: 1000 }))).toMatchObject({ code: 'ERR_ACK_TIMEOUT' });
+    expect(sockets.length).toBeLessThan(20);
+  });
+
+  it('is opened again after the pause: a request waits for a worker that refused a moment ago and listens now', async () => {
+    const gone = createServer().listen(0, '127.0.0.1');
+    await once(gone, 'listening');
+    const { port } = gone.address() as AddressInfo;
+    await new Promise((resolve) => gone.close(resolve));
+    const { network, dialled: sockets } = watchedNetwork();
+    const client = makeClient({ network });
+    for (let i = 0; i < 3; i += 1) expect(await failure(client.send(`127.0.0.1:${port}/x`, {}, BODY))).toMatchObject({ code: 'ERR_CONNECT_FAILED' });
+    const back = createServer((socket) => socket.on('error', () => undefined).once('data', () => socket.write(ACCEPT))).listen(port, '127.0.0.1');
+    await once(back, 'listening');
+    await expect(client.send(`127.0.0.1:${port}/x`, {}, BODY)).resolves.toBeUndefined();
+    expect(sockets).toHaveLength(4);
+    await client.close();
+    await new Promise((resolve) => back.close(resolve));
   });
 });

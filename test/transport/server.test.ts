@@ -220,7 +220,7 @@ describe('close()', () => {
     await until('both are in flight', () => worker.inFlight === 2);
     await worker.server.close({ graceMs: 10 });
     expect(await failure(collect(running))).toMatchObject({ code: 'ERR_STREAM_INCOMPLETE' });
-    expect(await queued).toMatchObject({ code: 'ERR_GENERATE_FAILED', errorType: 'unavailable' });
+    expect(await queued).toMatchObject({ code: 'ERR_GENERATE_FAILED', errorType: 'engine_shutdown' });
     await until('the handler was told', () => aborted.length === 1);
   });
 });

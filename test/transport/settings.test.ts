@@ -29,4 +29,14 @@ describe('settings', () => {
     expect(() => new RequestPlaneServer({ instanceId: 1 } as never)).toThrow(expect.objectContaining({ code: 'ERR_OPTION_INVALID', path: 'requestPlaneServer.instanceId' }));
     expect(() => new RequestPlaneServer({ network: {} } as never)).toThrow(expect.objectContaining({ code: 'ERR_OPTION_INVALID', path: 'requestPlaneServer.network' }));
   });
+
+  it.each([
+    [{ DYN_ENGINE_REQUEST_LIMIT: '8' }, 8, 15],
+    [{ DYN_ENGINE_REQUEST_LIMIT: '8', DYN_DYNAMO_REQUEST_QUEUE_LIMIT: '4', DYN_TCP_WORKER_POOL_SIZE: '2' }, 8, 3],
+    [{ DYN_ENGINE_REQUEST_LIMIT: '0', DYN_DYNAMO_REQUEST_QUEUE_LIMIT: '1' }, 1, 1],
+    [{ DYN_DYNAMO_REQUEST_QUEUE_LIMIT: '4' }, 10_000, 40_000],
+  ])('take pool and queue from the engine\'s limit: %j', (env, workerPoolSize, workQueueSize) => {
+    expect(readServerOptions({ env })).toMatchObject({ workerPoolSize, workQueueSize });
+    expect(readServerOptions({ env, workerPoolSize: 5, workQueueSize: 6 })).toMatchObject({ workerPoolSize: 5, workQueueSize: 6 });
+  });
 });

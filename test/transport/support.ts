@@ -1,9 +1,10 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import {
   encodeHandshake, encodePrologue, encodeTwoPart, RequestFrameDecoder, TwoPartDecoder, decodeControlMessage, decodeTwoPart, encodeAck,
-  RequestPlaneClient, RequestPlaneServer,
-  type ControlMessage, type EndpointHandler, type RequestFrame, type RequestPlaneClientOptions, type RequestPlaneServerOptions, type ServedEndpoint, type TwoPartFrame,
+  RequestPlaneClient, RequestPlaneServer, tcpNetwork,
+  type ControlMessage, type EndpointHandler, type Network, type RequestFrame, type RequestPlaneClientOptions, type RequestPlaneServerOptions, type ServedEndpoint, type TwoPartFrame,
 } from 'dynamo-tracing/transport';
 
 const LOOPBACK = '127.0.0.1';
@@ -52,6 +53,24 @@ export async function failure(promise: Promise<unknown>): Promise<Record<string,
     return error as Record<string, unknown>;
   }
   throw new Error('no error was thrown');
+}
+
+/** Real sockets, and a look at each: those that were dialled and those that were accepted. */
+export function watchedNetwork(): { readonly network: Network; readonly dialled: Duplex[]; readonly accepted: Duplex[] } {
+  const real = tcpNetwork({ env: {} });
+  const [dialled, accepted]: [Duplex[], Duplex[]] = [[], []];
+  const network: Network = {
+    connect: (target) => {
+      const socket = real.connect(target);
+      dialled.push(socket);
+      return socket;
+    },
+    listen: (host, port, onConnection) => real.listen(host, port, (socket) => {
+      accepted.push(socket);
+      onConnection(socket);
+    }),
+  };
+  return { network, dialled, accepted };
 }
 
 /** A listener of plain sockets, closed after the test with everything it accepted. */

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from 'node:net';
@@ -75,5 +75,23 @@ describe('TLS by the DYN_TCP_TLS_* variables', () => {
     ['a client certificate without trust', { DYN_TCP_TLS_CLIENT_CERT_PATH: file('client.pem'), DYN_TCP_TLS_CLIENT_KEY_PATH: file('client.key') }, 'DYN_TCP_TLS_CLIENT_CERT_PATH'],
   ])('refuses %s at start-up', (_what, env, variable) => {
     expect(() => tcpNetwork({ env })).toThrow(expect.objectContaining({ code: 'ERR_ENV_INVALID', variable }));
+  });
+
+  it.each<[string, Record<string, string | undefined>, string, string]>([
+    ['a certificate that is none', { certPath: 'junk.pem', keyPath: 'worker.key' }, 'certPath', 'junk.pem'],
+    ['a key that is none', { certPath: 'worker.pem', keyPath: 'junk.pem' }, 'keyPath', 'junk.pem'],
+    ['the key of another certificate', { certPath: 'worker.pem', keyPath: 'client.key' }, 'keyPath', 'client.key'],
+    ['a CA that is none', { caCertPath: 'junk.pem' }, 'caCertPath', 'junk.pem'],
+    ['an empty CA', { caCertPath: 'empty.pem' }, 'caCertPath', 'empty.pem'],
+    ['a bundle of CAs with one that is broken', { caCertPath: 'bundle.pem' }, 'caCertPath', 'bundle.pem'],
+    ['a client CA that is none', { certPath: 'worker.pem', keyPath: 'worker.key', clientCaCertPath: 'junk.pem' }, 'clientCaCertPath', 'junk.pem'],
+    ['a client certificate that is none', { caCertPath: 'worker.pem', clientCertPath: 'junk.pem', clientKeyPath: 'client.key' }, 'clientCertPath', 'junk.pem'],
+    ['a client key that is none', { caCertPath: 'worker.pem', clientCertPath: 'client.pem', clientKeyPath: 'junk.pem' }, 'clientKeyPath', 'junk.pem'],
+  ])('refuses %s at start-up and names the file', (_what, names, option, culprit) => {
+    writeFileSync(file('junk.pem'), 'this is no PEM');
+    writeFileSync(file('empty.pem'), '');
+    writeFileSync(file('bundle.pem'), '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n');
+    const tls = Object.fromEntries(Object.entries(names).map(([key, name]) => [key, file(name!)]));
+    expect(() => tcpNetwork({ tls, env: {} })).toThrow(expect.objectContaining({ code: 'ERR_OPTION_INVALID', path: `tls.${option}`, file: file(culprit) }));
   });
 });

@@ -1,7 +1,6 @@
-import { DynamoTracingError } from '../../errors/index.js';
+import { DynamoTracingError, type ErrorCode } from '../../errors/index.js';
 import type { Ack } from '../../protocol/index.js';
 import type { SendOptions } from '../types.js';
-import { ackError } from './ack-error.js';
 
 /**
  * One request on its way to its acknowledgement. It settles once: by its ack, by its timeout, by its caller's signal or with
@@ -10,8 +9,7 @@ import { ackError } from './ack-error.js';
 export class Exchange {
   readonly promise: Promise<void>;
   settled = false;
-  /** Bytes of it were given to a connection. */
-  written = false;
+  #chunks: readonly Uint8Array[] | undefined;
   #resolve!: () => void;
   #reject!: (error: unknown) => void;
   readonly #timer: NodeJS.Timeout;
@@ -19,10 +17,11 @@ export class Exchange {
 
   constructor(
     readonly address: string,
-    readonly chunks: readonly Uint8Array[],
+    chunks: readonly Uint8Array[],
     private readonly timeoutMs: number,
     options: SendOptions,
   ) {
+    this.#chunks = chunks;
     this.promise = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -30,6 +29,13 @@ export class Exchange {
     this.#timer = setTimeout(onTimeout, timeoutMs, this);
     this.#signal = options.signal;
     this.#signal?.addEventListener('abort', this.#onAbort);
+  }
+
+  /** The bytes to write, given out once and let go: the request may wait for its ack long after they have left. */
+  takeChunks(): readonly Uint8Array[] {
+    const chunks = this.#chunks ?? [];
+    this.#chunks = undefined;
+    return chunks;
   }
 
   acked(ack: Ack): void {
@@ -42,7 +48,8 @@ export class Exchange {
   }
 
   timeOut(): void {
-    const { address, timeoutMs, written } = this;
+    const { address, timeoutMs } = this;
+    const written = this.#chunks === undefined;
     const message = written ? `${address} did not acknowledge the request within ${timeoutMs} ms` : `no connection to ${address} had room within ${timeoutMs} ms`;
     this.fail(new DynamoTracingError(written ? 'ERR_ACK_TIMEOUT' : 'ERR_CONNECT_TIMEOUT', message, { address, timeoutMs }));
   }
@@ -55,6 +62,7 @@ export class Exchange {
   #settle(): (() => void) | undefined {
     if (this.settled) return undefined;
     this.settled = true;
+    this.#chunks = undefined;
     clearTimeout(this.#timer);
     this.#signal?.removeEventListener('abort', this.#onAbort);
     return this.#resolve;
@@ -64,4 +72,17 @@ export class Exchange {
 // One function for all, with no closure until the time is up; then acks that have already arrived count first (see Deadline).
 function onTimeout(exchange: Exchange): void {
   setImmediate(() => exchange.timeOut());
+}
+
+const CODES = {
+  overloaded: ['ERR_WORKER_OVERLOADED', 'is at capacity'],
+  unavailable: ['ERR_WORKER_UNAVAILABLE', 'is unavailable'],
+  'unknown-endpoint': ['ERR_UNKNOWN_ENDPOINT', 'does not serve the endpoint'],
+  rejected: ['ERR_REQUEST_REJECTED', 'refused the request'],
+} as const satisfies Record<Exclude<Ack['kind'], 'accepted'>, readonly [ErrorCode, string]>;
+
+/** The error for an acknowledgement that refuses the request; `ack` holds its text. */
+export function ackError(ack: Ack, address: string): DynamoTracingError {
+  const [code, says] = CODES[ack.kind === 'accepted' ? 'rejected' : ack.kind];
+  return new DynamoTracingError(code, `worker ${address} ${says}: ${ack.text}`, { address, ack: ack.text });
 }

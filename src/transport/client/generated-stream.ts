@@ -1,8 +1,8 @@
 import type { Context } from '@opentelemetry/api';
 import { isDynamoTracingError } from '../../errors/index.js';
+import { failureOf } from '../../protocol/index.js';
 import { SPANS, startSpan, type SpanSettings, type TracedSpan } from '../../spans/index.js';
 import { getTraceScope, newRequestId } from '../../trace-context/index.js';
-import { classifyFailure } from '../router/outcomes.js';
 import type { ResponseStream, StreamClient, StreamEnd, StreamOptions } from '../types.js';
 
 const DONE: IteratorReturnResult<undefined> = Object.freeze({ done: true, value: undefined });
@@ -13,14 +13,18 @@ export class GeneratedStream<T> implements AsyncIterableIterator<T, undefined, u
   #stream: ResponseStream<T> | undefined;
   /** Nothing more is wanted, or the stream could not be opened. */
   #over = false;
+  /** Let go once it has been sent: streams are open for long, and prompts are large. */
+  #request: unknown;
 
   constructor(
     private readonly client: StreamClient,
     private readonly settings: SpanSettings,
     private readonly address: string,
-    private readonly request: unknown,
+    request: unknown,
     private readonly options: StreamOptions & { readonly context: Context },
-  ) {}
+  ) {
+    this.#request = request;
+  }
 
   next(): Promise<IteratorResult<T, undefined>> {
     if (this.#stream !== undefined) return this.#stream.next();
@@ -45,7 +49,7 @@ export class GeneratedStream<T> implements AsyncIterableIterator<T, undefined, u
     const xRequestId = getTraceScope(options.context)?.xRequestId;
     const span = startSpan(SPANS.clientRequest, { settings: this.settings, parent: options.context, fields: { operation: 'generate', request_id: requestId, x_request_id: xRequestId }, identity: { requestId, xRequestId } });
     try {
-      const stream = await this.client.openStream<T>(this.address, this.request, { ...options, requestId, context: span.context });
+      const stream = await this.client.openStream<T>(this.address, this.#request, { ...options, requestId, context: span.context });
       void stream.ended.then((end) => endSpan(span, end));
       this.#stream = stream;
       return stream;
@@ -53,6 +57,8 @@ export class GeneratedStream<T> implements AsyncIterableIterator<T, undefined, u
       this.#over = true;
       endSpan(span, isDynamoTracingError(error, 'ERR_CANCELLED') ? { outcome: 'cancelled', signal: 'kill' } : { outcome: 'error', error });
       throw error;
+    } finally {
+      this.#request = undefined;
     }
   }
 }
@@ -60,6 +66,6 @@ export class GeneratedStream<T> implements AsyncIterableIterator<T, undefined, u
 /** A cancelled request is no failure: its status stays unset. */
 function endSpan(span: TracedSpan, end: StreamEnd): void {
   if (end.outcome === 'cancelled') span.setRaw({ 'cancellation.signal': end.signal });
-  if (end.outcome === 'error') span.fail(classifyFailure(end.error).errorType);
+  if (end.outcome === 'error') span.fail(failureOf(end.error).errorType);
   span.end();
 }

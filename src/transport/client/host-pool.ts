@@ -1,7 +1,7 @@
-import { DynamoTracingError } from '../../errors/index.js';
+import { DynamoTracingError, errorFact } from '../../errors/index.js';
 import { monotonicMs } from '../../internal/index.js';
+import { ReconnectPause, type ConnectGate } from '../connecting.js';
 import type { NetworkTarget } from '../types.js';
-import type { ConnectGate } from './connect-gate.js';
 import type { Exchange } from './exchange.js';
 import { RequestConnection, type ConnectionOwner, type ConnectionSettings } from './request-connection.js';
 
@@ -16,7 +16,10 @@ export interface HostPoolSettings extends ConnectionSettings {
  */
 const SPREAD_AT = 64;
 
-/** The connections to one host: opened as they are needed, up to a bound. Requests for which none has room wait in order. */
+/**
+ * The connections to one host: opened as they are needed, up to a bound, and after a failure not before a pause. Requests for which
+ * none has room wait in order.
+ */
 export class HostPool implements ConnectionOwner {
   readonly #connections: RequestConnection[] = [];
   #waiting: Exchange[] = [];
@@ -24,6 +27,7 @@ export class HostPool implements ConnectionOwner {
   #closed = false;
   #lastUsed = monotonicMs();
   readonly #pump = (): void => this.#serveWaiting();
+  readonly #pause = new ReconnectPause(this.#pump);
 
   constructor(
     private readonly target: NetworkTarget,
@@ -59,11 +63,13 @@ export class HostPool implements ConnectionOwner {
 
   close(error: DynamoTracingError): void {
     this.#closed = true;
+    this.#pause.clear();
     for (const exchange of this.#waiting.splice(0)) exchange.fail(error);
     for (const connection of [...this.#connections]) connection.destroy(error);
   }
 
   onOpen(): void {
+    this.#pause.succeeded();
     this.#leaveGate();
     this.#serveWaiting();
   }
@@ -76,8 +82,9 @@ export class HostPool implements ConnectionOwner {
     this.#connections.splice(this.#connections.indexOf(connection), 1);
     if (error !== undefined) {
       this.#leaveGate();
-      // Others are open or still trying: only the last failure decides about those who wait.
-      if (this.#connections.length === 0) for (const exchange of this.#waiting.splice(0)) exchange.fail(error);
+      if (!this.#closed) this.#pause.failed();
+      // Others are open or still trying: only the last failure decides about those who wait. A lack of local addresses passes.
+      if (this.#connections.length === 0 && !lacksLocalAddress(error)) for (const exchange of this.#waiting.splice(0)) exchange.fail(error);
     }
     if (!this.#closed && this.#waiting.length > 0) this.#serveWaiting();
   }
@@ -118,7 +125,7 @@ export class HostPool implements ConnectionOwner {
   }
 
   #open(): boolean {
-    if (this.#closed || this.#connections.length >= this.settings.poolSize) return false;
+    if (this.#closed || this.#pause.on || this.#connections.length >= this.settings.poolSize) return false;
     // While one is being opened for no one in particular, a second would be too.
     if (this.#opening > 0 && this.#opening * SPREAD_AT >= this.#waiting.length) return false;
     if (!this.gate.enter(this.#pump)) return false;
@@ -140,4 +147,8 @@ export class HostPool implements ConnectionOwner {
     const limit = this.settings.maxWaiting;
     return new DynamoTracingError('ERR_TOO_MANY_IN_FLIGHT', `${limit} requests wait for a connection to ${this.target.host}:${this.target.port}`, { limit });
   }
+}
+
+function lacksLocalAddress(error: DynamoTracingError): boolean {
+  return errorFact(error.cause, 'code') === 'EADDRNOTAVAIL';
 }

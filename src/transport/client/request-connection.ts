@@ -3,7 +3,7 @@ import { DynamoTracingError, isDynamoTracingError } from '../../errors/index.js'
 import { monotonicMs } from '../../internal/index.js';
 import { AckDecoder } from '../../protocol/index.js';
 import { Deadline } from '../deadline.js';
-import { holdProcess, onceConnected, TurnWriter } from '../sockets.js';
+import { holdProcess, onceConnected, openSocket, TurnWriter } from '../sockets.js';
 import type { Network, NetworkTarget } from '../types.js';
 import type { Exchange } from './exchange.js';
 
@@ -44,7 +44,7 @@ export class RequestConnection {
     private readonly settings: ConnectionSettings,
     private readonly owner: ConnectionOwner,
   ) {
-    this.#socket = settings.network.connect(target);
+    this.#socket = openSocket(settings.network, target);
     this.#writer = new TurnWriter(this.#socket);
     this.#acks = new AckDecoder(settings.maxMessageSize);
     this.#connectDeadline = new Deadline(settings.connectTimeoutMs, () => this.#onConnectTimeout());
@@ -65,9 +65,10 @@ export class RequestConnection {
     return this.#unacked.length;
   }
 
-  /** Whether another request may be written now: the bound is not reached and the socket takes more. */
+  /** Whether another request may be written now: the bound is not reached, the socket takes more and the worker still acks. */
   get hasRoom(): boolean {
-    return this.#state === 'open' && this.#unacked.length < this.settings.channelBuffer && !this.#socket.writableNeedDrain;
+    const socket = this.#socket;
+    return this.#state === 'open' && this.#unacked.length < this.settings.channelBuffer && socket.writable && !socket.writableNeedDrain && !socket.readableEnded;
   }
 
   /** Its oldest request was given up before its ack came: other connections are better. */
@@ -77,9 +78,8 @@ export class RequestConnection {
 
   send(exchange: Exchange): void {
     if (this.#unacked.length === 0) holdProcess(this.#socket, true);
-    exchange.written = true;
     this.#unacked.push(exchange);
-    this.#writer.write(exchange.chunks);
+    this.#writer.write(exchange.takeChunks());
   }
 
   /** Closes at once; requests in flight fail with `error`. */
@@ -106,13 +106,21 @@ export class RequestConnection {
     this.#acks.push(chunk);
     for (let ack = this.#acks.next(); ack !== undefined; ack = this.#acks.next()) {
       const exchange = this.#unacked.shift();
-      if (ack.kind === 'refused' || exchange === undefined) return this.destroy(ack.kind === 'refused' ? ack.error : unasked());
+      if (exchange === undefined) return this.destroy(unasked());
+      if (ack.kind === 'refused') return this.#onRefused(exchange, ack.error);
       exchange.acked(ack);
     }
     if (this.#unacked.length === before) return;
     this.lastUsed = monotonicMs();
     if (this.#unacked.length === 0) holdProcess(this.#socket, false);
     this.owner.onRoom();
+  }
+
+  /** What follows an ack over its limit cannot be read: the requests behind it have lost theirs. */
+  #onRefused(exchange: Exchange, error: DynamoTracingError): void {
+    exchange.fail(error);
+    const { host, port } = this.target;
+    this.destroy(new DynamoTracingError('ERR_CONNECTION_CLOSED', `the acks of worker ${host}:${port} cannot be read any further`, { ...this.target, cause: error }));
   }
 
   #onError(cause: unknown): void {

@@ -5,6 +5,7 @@ import { RECORD_TARGETS, type Log } from '../../logging/index.js';
 import { encodeControlMessage, encodeTwoPart, payloadCodec, type PayloadCodec, type RequestHeaders, type TcpStreamConnectionInfo } from '../../protocol/index.js';
 import type { SpanSettings } from '../../spans/index.js';
 import { activeContext, currentTraceContext, getTraceScope, headersOf, newRequestId, SAMPLED, type TraceHeaders } from '../../trace-context/index.js';
+import { callDuration } from '../deadline.js';
 import type { Registration } from '../response/registration.js';
 import type { ResponsePlane } from '../response/response-plane.js';
 import type { RequestDispatch, ResponseStream, StreamClient, StreamOptions } from '../types.js';
@@ -35,6 +36,7 @@ export class StreamCaller implements StreamClient {
   async openStream<T = unknown>(address: string, request: unknown, options: StreamOptions = {}): Promise<ResponseStream<T>> {
     const { signal, context = activeContext() } = options;
     throwIfAborted(signal);
+    const prologueTimeoutMs = callDuration(options.prologueTimeoutMs, this.settings.prologueTimeoutMs, 'prologueTimeoutMs');
     const codec = payloadCodec(options.codec ?? 'json');
     const body = codec.encode(request);
     const requestId = options.requestId ?? getTraceScope(context)?.requestId ?? newRequestId();
@@ -45,7 +47,7 @@ export class StreamCaller implements StreamClient {
       throwIfAborted(signal);
       const parts = this.#envelope(registration.connectionInfo, codec, body, options.metadata ?? {});
       await this.dispatch.send(address, requestHeaders(requestId, context, options.headers), parts, { signal, timeoutMs: options.requestTimeoutMs });
-      registration.expectWithin(options.prologueTimeoutMs ?? this.settings.prologueTimeoutMs);
+      registration.expectWithin(prologueTimeoutMs);
       return await registration.opened;
     } catch (error) {
       registration.cancel(error);
@@ -60,12 +62,13 @@ export class StreamCaller implements StreamClient {
     return new GeneratedStream<T>(this, this.settings.attributes, address, request, { ...options, context: options.context ?? activeContext() });
   }
 
-  #register<T>(requestId: string, codec: PayloadCodec, options: StreamOptions): Promise<Registration<T>> {
+  async #register<T>(requestId: string, codec: PayloadCodec, options: StreamOptions): Promise<Registration<T>> {
     return this.responses.register<T>(requestId, {
       codec,
       annotated: options.annotated ?? false,
+      engineErrors: options.engineErrors ?? false,
       signal: options.signal,
-      inactivityTimeoutMs: options.inactivityTimeoutMs ?? this.settings.inactivityTimeoutMs,
+      inactivityTimeoutMs: callDuration(options.inactivityTimeoutMs, this.settings.inactivityTimeoutMs, 'inactivityTimeoutMs'),
       onBadFrame: (error) => this.settings.logger.emit('warn', RECORD_TARGETS.transport, 'a response frame could not be read', { error_detail: error.message, request_id: requestId }),
     });
   }

@@ -1,8 +1,9 @@
 import { DynamoTracingError } from '../../errors/index.js';
 import { RECORD_TARGETS, type Log } from '../../logging/index.js';
 import { encodeRequestFrame, formatWorkerAddress, parseWorkerAddress, type RequestHeaders } from '../../protocol/index.js';
+import { ConnectGate } from '../connecting.js';
+import { callDuration } from '../deadline.js';
 import type { RequestDispatch, SendOptions } from '../types.js';
-import { ConnectGate } from './connect-gate.js';
 import { Exchange } from './exchange.js';
 import { HostPool, type HostPoolSettings } from './host-pool.js';
 
@@ -37,11 +38,12 @@ export class TcpDispatch implements RequestDispatch {
 
   send(address: string, headers: RequestHeaders, payloadParts: readonly Uint8Array[], options: SendOptions = {}): Promise<void> {
     try {
+      const timeoutMs = callDuration(options.timeoutMs, this.settings.requestTimeoutMs, 'timeoutMs', 1);
       const { pool, path } = this.#route(address);
       if (options.signal?.aborted === true) throw new DynamoTracingError('ERR_CANCELLED', 'the request was cancelled by its caller', { cause: options.signal.reason });
       const frame = encodeRequestFrame(path, { ...headers, 'x-endpoint-path': path }, payloadParts, this.settings.maxMessageSize);
       if (frame.droppedHeaders.length > 0) this.#warnDropped(frame.droppedHeaders, headers);
-      const exchange = new Exchange(address, frame.chunks, options.timeoutMs ?? this.settings.requestTimeoutMs, options);
+      const exchange = new Exchange(address, frame.chunks, timeoutMs, options);
       pool.send(exchange);
       return exchange.promise;
     } catch (error) {

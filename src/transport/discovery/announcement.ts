@@ -1,7 +1,6 @@
 import { DynamoTracingError } from '../../errors/index.js';
-import { encodeInstance, type Instance } from './instance.js';
-import type { InstanceFiles } from './instance-files.js';
-import { fileNameOf, instanceKey } from './store-key.js';
+import { encodeInstance, fileNameOf, instanceKey, type Instance } from './record.js';
+import type { InstanceFiles } from './store.js';
 
 /** Parts of an announced instance that may change. */
 export type InstanceChanges = Partial<Pick<Instance, 'transport' | 'deviceType' | 'codec'>>;

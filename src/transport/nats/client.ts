@@ -2,7 +2,7 @@ import { StreamCaller } from '../client/stream-caller.js';
 import { ResponsePlane } from '../response/response-plane.js';
 import { readCallOptions, type CallOptions } from '../settings.js';
 import type { ResponseStream, StreamClient, StreamOptions } from '../types.js';
-import type { NatsConnection } from './client-types.js';
+import type { NatsConnection } from './connection.js';
 import { natsDispatch } from './dispatch.js';
 
 /** Options of a {@link NatsRequestPlaneClient}. */

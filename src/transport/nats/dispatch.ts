@@ -1,11 +1,11 @@
-import { DynamoTracingError, type ErrorCode } from '../../errors/index.js';
-import { numberOption, readOptions } from '../../internal/index.js';
-import { classifyAck, type Ack, type RequestHeaders } from '../../protocol/index.js';
+import { DynamoTracingError, errorFact, type ErrorCode } from '../../errors/index.js';
+import { readOptions } from '../../internal/index.js';
+import { readAck, type RequestHeaders } from '../../protocol/index.js';
 import { carrierOf, type NatsHeaders } from '../../trace-context/index.js';
+import { ackError } from '../client/exchange.js';
+import { callDuration, durationOption } from '../deadline.js';
+import { natsModule, type NatsConnection, type NatsMessage } from './connection.js';
 import type { RequestDispatch, SendOptions } from '../types.js';
-import type { NatsConnection, NatsMessage } from './client-types.js';
-import { natsFailure } from './failures.js';
-import { natsModule } from './load.js';
 
 /** Options of {@link natsDispatch}. */
 export interface NatsDispatchOptions {
@@ -13,7 +13,7 @@ export interface NatsDispatchOptions {
   readonly requestTimeoutMs?: number | undefined;
 }
 
-const SPEC = { requestTimeoutMs: numberOption(5000, { min: 1 }) };
+const SPEC = { requestTimeoutMs: durationOption(5000, { min: 1 }) };
 
 /**
  * The NATS request plane as a {@link RequestDispatch}: addresses are subjects, headers are NATS headers, the payload is one
@@ -23,13 +23,15 @@ const SPEC = { requestTimeoutMs: numberOption(5000, { min: 1 }) };
 export function natsDispatch(connection: NatsConnection, options?: NatsDispatchOptions): RequestDispatch {
   const { requestTimeoutMs } = readOptions('natsDispatch', SPEC, options);
   return {
-    send: async (subject, headers, payloadParts, { signal, timeoutMs = requestTimeoutMs } = {}) => {
+    send: async (subject, headers, payloadParts, { signal, timeoutMs: given } = {}) => {
+      const timeoutMs = callDuration(given, requestTimeoutMs, 'timeoutMs', 1);
       if (signal?.aborted === true) throw cancelled(subject, signal);
       const sent = natsHeaders(headers);
       const payload = joined(payloadParts);
       refuseTooLarge(connection, headersSize(sent), payload.length);
       const reply = await abortable(subject, signal, request(connection, subject, payload, sent, timeoutMs));
-      refuseByAck(subject, classifyAck(Buffer.from(reply.data.buffer, reply.data.byteOffset, reply.data.byteLength).toString('utf8')));
+      const ack = readAck(reply.data);
+      if (ack.kind !== 'accepted') throw ackError(ack, subject);
     },
   };
 }
@@ -74,19 +76,6 @@ function refuseTooLarge(connection: NatsConnection, headersLength: number, paylo
   throw new DynamoTracingError('ERR_FRAME_TOO_LARGE', `the request takes ${size} bytes with its headers (max_payload of the NATS server: ${limit} bytes)`, { size, limit });
 }
 
-/** Refusals by what the worker answered; an accepted request has none. */
-const REFUSALS: Readonly<Record<Exclude<Ack['kind'], 'accepted'>, ErrorCode>> = {
-  overloaded: 'ERR_WORKER_OVERLOADED',
-  unavailable: 'ERR_WORKER_UNAVAILABLE',
-  'unknown-endpoint': 'ERR_UNKNOWN_ENDPOINT',
-  rejected: 'ERR_REQUEST_REJECTED',
-};
-
-function refuseByAck(subject: string, ack: Ack): void {
-  if (ack.kind === 'accepted') return;
-  throw new DynamoTracingError(REFUSALS[ack.kind], `NATS request to ${subject} was refused: ${ack.text.slice(0, 256)}`, { subject, ack: ack.text });
-}
-
 /** The client cannot take a request back: giving up leaves its answer unread. */
 async function abortable<T>(subject: string, signal: SendOptions['signal'], answer: Promise<T>): Promise<T> {
   if (signal === undefined) return answer;
@@ -104,4 +93,23 @@ async function abortable<T>(subject: string, signal: SendOptions['signal'], answ
 
 function cancelled(subject: string, signal: AbortSignal): DynamoTracingError {
   return new DynamoTracingError('ERR_CANCELLED', `NATS request to ${subject} was cancelled`, { subject, cause: signal.reason });
+}
+
+/** Names of the NATS client's errors, with our code and our words for them. */
+const CODES: Readonly<Record<string, readonly [ErrorCode, string]>> = {
+  NoResponders: ['ERR_WORKER_UNAVAILABLE', 'nobody serves the subject'],
+  TimeoutError: ['ERR_ACK_TIMEOUT', 'the worker did not acknowledge in time'],
+  ClosedConnectionError: ['ERR_CONNECT_FAILED', 'the NATS connection is closed'],
+  DrainingConnectionError: ['ERR_CONNECT_FAILED', 'the NATS connection is draining'],
+  PermissionViolationError: ['ERR_REQUEST_REJECTED', 'the NATS server does not permit it'],
+  InvalidSubjectError: ['ERR_ADDRESS_INVALID', 'it is no subject'],
+};
+
+/** Turns an error of the NATS client into one of ours; its own or a cause's name decides. */
+export function natsFailure(subject: string, cause: unknown, facts: Readonly<Record<string, unknown>>): DynamoTracingError {
+  for (let error = cause, depth = 0; error !== undefined && depth < 4; error = errorFact(error, 'cause'), depth += 1) {
+    const row = CODES[String(errorFact(error, 'name'))];
+    if (row !== undefined) return new DynamoTracingError(row[0], `NATS request to ${subject}: ${row[1]}`, { ...facts, cause });
+  }
+  return new DynamoTracingError('ERR_CONNECTION_CLOSED', `NATS request to ${subject} failed: ${String(errorFact(cause, 'message') ?? cause)}`, { ...facts, cause });
 }

@@ -1,12 +1,13 @@
+import { invalidOption } from '../../internal/index.js';
 import { readLogger, RECORD_TARGETS, type Log, type LoggerOption } from '../../logging/index.js';
 import { ACK_ACCEPTED, type RequestHeaders } from '../../protocol/index.js';
 import { carrierOf } from '../../trace-context/index.js';
 import type { EndpointName } from '../discovery/index.js';
+import { instanceIdOption } from '../discovery/record.js';
+import type { NatsConnection, NatsMessage, NatsSubscription } from './connection.js';
 import { makeEndpoint, type EndpointEntry } from '../server/endpoint-entry.js';
 import type { PayloadHandler } from '../server/payload-handler.js';
 import type { EndpointHandler, EndpointIdentity } from '../types.js';
-import type { NatsConnection, NatsMessage, NatsSubscription } from './client-types.js';
-import { natsSubject } from './subject.js';
 
 /** Group that an instance's subscriptions share, by the name that Dynamo's NATS services have. */
 const QUEUE = 'q';
@@ -49,7 +50,7 @@ export async function serveNats<Request = unknown, Item = unknown>(
   options: ServeNatsOptions = {},
 ): Promise<NatsEndpoint> {
   const log = readLogger(options.logger, 'serveNats.logger');
-  const entry = makeEndpoint(name, handler as EndpointHandler, options.instanceId ?? server.instanceId);
+  const entry = makeEndpoint(name, handler as EndpointHandler, instanceIdOption(options.instanceId, 'serveNats.instanceId') ?? server.instanceId);
   const subject = natsSubject(entry, entry.instanceId);
   const subscription = connection.subscribe(subject, {
     queue: QUEUE,
@@ -100,4 +101,22 @@ function served(entry: EndpointEntry, subject: string, end: () => Promise<void>)
 
 function warn(log: Log, message: string, entry: EndpointEntry, error: unknown): void {
   log.emit('warn', RECORD_TARGETS.transport, message, { ...entry.fields, err: error });
+}
+
+/**
+ * The subject that an instance serves on Dynamo's NATS request plane: `<namespace>_<component>.<endpoint>-<instance id in lower
+ * hex>`, namespace and component in lower case with `_` for everything but letters, digits, `-` and `_`.
+ *
+ * Running workers of 1.5 and 1.6 subscribe to this one but announce the names as they are written: with a capital in them no
+ * Dynamo client reaches the worker (docs/interop.md). Ours announces what it serves.
+ * @throws ERR_OPTION_INVALID for an endpoint name that no subject can hold: white space, `*`, `>`, an empty part.
+ */
+export function natsSubject({ namespace, component, endpoint }: EndpointName, instanceId: bigint): string {
+  if (!/^[^\s.*>]+(?:\.[^\s.*>]+)*$/.test(endpoint)) throw invalidOption('endpoint', 'a name that a NATS subject can hold', endpoint);
+  return `${slug(`${namespace}_${component}`)}.${endpoint}-${instanceId.toString(16)}`;
+}
+
+/** Dynamo's slug of a service name. */
+function slug(text: string): string {
+  return text.toLowerCase().replace(/[^a-z0-9_-]/gu, '_').replace(/^_+/, '');
 }

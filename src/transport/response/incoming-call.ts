@@ -19,7 +19,6 @@ export interface CallWaiter {
   onFailed(error: DynamoTracingError): void;
 }
 
-const CLOSE_WAIT_MS = 1000;
 /** Bytes that are kept of a caller nobody knows yet: a handshake takes a hundred. */
 const MAX_HANDSHAKE = 65_536;
 
@@ -45,7 +44,7 @@ export class IncomingCall {
   kill(): void {
     if (this.#over) return;
     this.#leave();
-    finish(this.socket, CLOSE_WAIT_MS, encodeTwoPart(encodeStreamControl('kill')));
+    finish(this.socket, encodeTwoPart(encodeStreamControl('kill')));
   }
 
   readonly #onData = (chunk: Buffer): void => {
@@ -92,7 +91,7 @@ export class IncomingCall {
     if (this.#over) return;
     if (this.#waiter === undefined) return this.#refuse(error.message);
     this.#leave();
-    finish(this.socket, CLOSE_WAIT_MS);
+    finish(this.socket);
     this.#waiter.onFailed(error);
   }
 

@@ -1,4 +1,4 @@
-import { DynamoTracingError, isDynamoTracingError } from '../../errors/index.js';
+import { DynamoTracingError, errorFact, isDynamoTracingError } from '../../errors/index.js';
 import { annotatedFromWire, decodeStreamItem, itemError, type Annotated, type DynamoError, type PayloadCodec } from '../../protocol/index.js';
 
 /** What a data frame comes to. */
@@ -21,6 +21,7 @@ export class ItemReader {
   constructor(
     private readonly codec: PayloadCodec,
     private readonly annotated: boolean,
+    private readonly engineErrors: boolean,
   ) {}
 
   read(bytes: Uint8Array): ReadItem {
@@ -36,16 +37,27 @@ export class ItemReader {
     const { data, completeFinal } = decodeStreamItem(this.codec, bytes);
     if (completeFinal) this.complete = true;
     if (data === undefined) return completeFinal ? NOTHING : broken(EMPTY);
-    if (!this.annotated && isPlain(data)) return { kind: 'item', value: data.data };
+    if (!this.annotated && isPlain(data) && !this.#isRejection(data.data)) return { kind: 'item', value: data.data };
     return this.#readAnnotated(annotatedFromWire(data));
   }
 
   #readAnnotated(item: Annotated): ReadItem {
     const failure = itemError(item);
     if (failure !== undefined) return { kind: 'error', error: workerError(failure), item };
+    if (this.#isRejection(item.data)) return rejected(item, item.data.finish_reason.error);
     if (this.annotated) return { kind: 'item', value: item };
     return item.data === undefined ? NOTHING : { kind: 'item', value: item.data };
   }
+
+  /** An engine's output that says in place of a reason why it would not begin or go on. */
+  #isRejection(data: unknown): data is { readonly finish_reason: { readonly error: string } } {
+    return this.engineErrors && typeof errorFact(errorFact(data, 'finish_reason'), 'error') === 'string';
+  }
+}
+
+function rejected(item: Annotated, message: string): ReadItem {
+  const error: DynamoError = { errorType: 'backend_unknown', message };
+  return { kind: 'error', error: workerError(error), item: { ...item, event: 'error', error } };
 }
 
 /** The usual item, data and nothing else that matters: read without taking it apart. */

@@ -12,6 +12,8 @@ import { ResponseReceiver, type ReceiverSettings } from './response-receiver.js'
 export interface RegistrationOptions {
   readonly codec: PayloadCodec;
   readonly annotated: boolean;
+  /** A `finish_reason` that holds an error is one. */
+  readonly engineErrors: boolean;
   readonly signal: AbortSignal | undefined;
   /** 0 waits for ever. */
   readonly inactivityTimeoutMs: number;
@@ -75,10 +77,10 @@ export class Registration<T> implements CallWaiter {
 
   onOpened(socket: Duplex, frames: FrameSource): void {
     if (!this.#settle()) return void socket.destroy();
-    const { codec, annotated, signal, inactivityTimeoutMs, onBadFrame } = this.options;
+    const { codec, annotated, engineErrors, signal, inactivityTimeoutMs, onBadFrame } = this.options;
     const settings: ReceiverSettings = {
       requestId: this.connectionInfo.context,
-      items: new ItemReader(codec, annotated),
+      items: new ItemReader(codec, annotated, engineErrors),
       annotated,
       signal,
       inactivityTimeoutMs,
@@ -88,6 +90,7 @@ export class Registration<T> implements CallWaiter {
     const stream = new ResponseReceiver<T>(socket, frames, settings);
     this.#stream = stream;
     this.owner.adopt(stream);
+    stream.begin();
     this.#resolve(stream);
   }
 

@@ -39,7 +39,7 @@ export class ResponsePlane implements CallTaker, RegistrationOwner {
     return this.#registrations.size + this.#streams.size;
   }
 
-  /** Announces a response. Opens the listener at the first call. @throws ERR_CONNECT_FAILED (cannot listen), ERR_CLIENT_CLOSED */
+  /** Announces a response. Opens the listener at the first call. @throws ERR_LISTEN_FAILED, ERR_CLIENT_CLOSED */
   async register<T>(requestId: string, options: RegistrationOptions): Promise<Registration<T>> {
     this.#bound ??= await this.#listen();
     if (this.#closed) throw planeClosed();
@@ -88,7 +88,7 @@ export class ResponsePlane implements CallTaker, RegistrationOwner {
     const { network, responseHost, responsePort } = this.settings;
     this.#listener ??= network.listen(responseHost, responsePort, (socket) => this.#onSocket(socket)).catch((cause: unknown) => {
       this.#listener = undefined;
-      throw new DynamoTracingError('ERR_CONNECT_FAILED', `cannot listen for responses on ${responseHost}:${responsePort}`, { host: responseHost, port: responsePort, cause });
+      throw new DynamoTracingError('ERR_LISTEN_FAILED', `cannot listen for responses on ${responseHost}:${responsePort}`, { host: responseHost, port: responsePort, cause });
     });
     return this.#listener;
   }

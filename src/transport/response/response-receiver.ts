@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { DynamoTracingError } from '../../errors/index.js';
 import { decodeStreamControl, encodeStreamControl, encodeTwoPart, type TwoPartFrame } from '../../protocol/index.js';
+import { Deadline } from '../deadline.js';
 import type { FrameSource } from '../frame-source.js';
 import { finish } from '../sockets.js';
 import type { ResponseStream, StreamEnd } from '../types.js';
@@ -29,8 +30,6 @@ interface Waiter<T> {
  * (64 KiB each), so that a consumer that keeps up is never paused; the rest waits in the kernel and then at the worker.
  */
 const HIGH_WATER = 262_144;
-/** How long the peer may take to close after our FIN or kill, in milliseconds. */
-const CLOSE_WAIT_MS = 1000;
 /** How long a worker may take from its final item to the sentinel; without one the response is complete all the same. */
 const SENTINEL_WAIT_MS = 1000;
 const DONE: IteratorReturnResult<undefined> = Object.freeze({ done: true, value: undefined });
@@ -48,7 +47,9 @@ export class ResponseReceiver<T> implements ResponseStream<T> {
   #inputOver = false;
   #socketError: unknown;
   readonly #waiters: Waiter<T>[] = [];
-  #timer: NodeJS.Timeout | undefined;
+  /** An item read ahead of its `next`: behind the last one the end is found, whoever asks for more or not. */
+  #ahead: IteratorYieldResult<T> | undefined;
+  #deadline: Deadline | undefined;
 
   constructor(
     private readonly socket: Duplex,
@@ -57,18 +58,26 @@ export class ResponseReceiver<T> implements ResponseStream<T> {
   ) {
     this.requestId = settings.requestId;
     this.ended = new Promise((resolve) => (this.#resolveEnded = resolve));
+  }
+
+  /** Takes the socket over. What has arrived is read, which may be the end already. */
+  begin(): void {
+    const { socket, frames, settings } = this;
     settings.signal?.addEventListener('abort', this.#onAbort);
     socket.on('data', this.#onData);
     socket.on('end', this.#onInputOver).on('close', this.#onInputOver);
     socket.on('error', (error) => (this.#socketError ??= error));
     if (socket.readableEnded || socket.destroyed) this.#inputOver = true;
     if (frames.buffered >= HIGH_WATER) socket.pause();
+    this.#readAhead();
   }
 
   next(): Promise<IteratorResult<T, undefined>> {
     try {
       const result = this.#waiters.length === 0 ? this.#poll() : undefined;
-      return result === undefined ? this.#wait() : Promise.resolve(result);
+      if (result === undefined) return this.#wait();
+      this.#readAhead();
+      return Promise.resolve(result);
     } catch (error) {
       // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- what was thrown, as it is
       return Promise.reject(error);
@@ -105,13 +114,13 @@ export class ResponseReceiver<T> implements ResponseStream<T> {
 
   readonly #onData = (chunk: Buffer): void => {
     this.frames.push(chunk);
-    if (this.#waiters.length > 0) this.#serve();
+    this.#serve();
     if (this.#waiters.length === 0 && this.#state === 'flowing' && this.frames.buffered >= HIGH_WATER) this.socket.pause();
   };
 
   readonly #onInputOver = (): void => {
     this.#inputOver = true;
-    if (this.#waiters.length > 0) this.#serve();
+    this.#serve();
   };
 
   #wait(): Promise<IteratorResult<T, undefined>> {
@@ -122,7 +131,8 @@ export class ResponseReceiver<T> implements ResponseStream<T> {
   }
 
   #serve(): void {
-    clearTimeout(this.#timer);
+    this.#deadline?.clear();
+    this.#readAhead();
     while (this.#waiters.length > 0) {
       let result: IteratorResult<T, undefined> | undefined;
       try {
@@ -131,29 +141,35 @@ export class ResponseReceiver<T> implements ResponseStream<T> {
         this.#waiters.shift()?.reject(error);
         continue;
       }
-      if (result === undefined) return this.#startTimer();
+      if (result === undefined) return;
+      this.#readAhead();
       this.#waiters.shift()?.resolve(result);
+    }
+  }
+
+  /** Reads frames up to the next item or the end. */
+  #readAhead(): void {
+    while (this.#ahead === undefined && this.#state === 'flowing') {
+      const frame = this.frames.next();
+      if (frame === undefined && !this.#inputOver) return this.#startTimer();
+      if (frame === undefined) this.#onStreamOver();
+      else if (frame.kind === 'refused') this.#fail(frame.error);
+      else this.#ahead = frame.kind === 'data-only' ? this.#onItem(frame) : this.#onControl(frame);
     }
   }
 
   /** The next result as far as it is here; undefined when it is not; throws what the stream fails with, once. */
   #poll(): IteratorResult<T, undefined> | undefined {
-    while (this.#state === 'flowing') {
-      const frame = this.frames.next();
-      if (frame === undefined && !this.#inputOver) return undefined;
-      if (frame === undefined) this.#onStreamOver();
-      else if (frame.kind === 'refused') this.#fail(frame.error);
-      else {
-        const item = frame.kind === 'data-only' ? this.#onItem(frame) : this.#onControl(frame);
-        if (item !== undefined) return item;
-      }
-    }
+    const item = this.#ahead;
+    this.#ahead = undefined;
+    if (item !== undefined) return item;
+    if (this.#state === 'flowing') return undefined;
     if (this.#state === 'over') return DONE;
     this.#state = 'over';
     throw this.#failure;
   }
 
-  #onItem(frame: TwoPartFrame): IteratorResult<T, undefined> | undefined {
+  #onItem(frame: TwoPartFrame): IteratorYieldResult<T> | undefined {
     const read = this.settings.items.read(frame.data);
     if (read.kind === 'item') return { done: false, value: read.value as T };
     if (read.kind === 'nothing') return undefined;
@@ -183,7 +199,8 @@ export class ResponseReceiver<T> implements ResponseStream<T> {
     if (this.#state !== 'flowing') return;
     this.#close(end, error === undefined ? 'over' : 'failed', this.#inputOver || this.socket.writableEnded ? undefined : control('kill'));
     this.#failure = error;
-    if (this.#waiters.length > 0) this.#serve();
+    this.#ahead = undefined;
+    this.#serve();
   }
 
   #end(end: StreamEnd): undefined {
@@ -193,20 +210,20 @@ export class ResponseReceiver<T> implements ResponseStream<T> {
   /** `last`: what the worker is told before FIN; undefined when there is no point. */
   #close(end: StreamEnd, state: 'failed' | 'over', last: readonly Uint8Array[] | undefined): void {
     this.#state = state;
-    clearTimeout(this.#timer);
+    this.#deadline?.clear();
     this.settings.signal?.removeEventListener('abort', this.#onAbort);
     this.socket.off('data', this.#onData);
     if (last === undefined) this.socket.destroy();
-    else finish(this.socket, CLOSE_WAIT_MS, last);
+    else finish(this.socket, last);
     this.#resolveEnded(end);
     this.settings.onEnd();
   }
 
   #startTimer(): void {
-    clearTimeout(this.#timer);
+    this.#deadline?.clear();
     const { inactivityTimeoutMs, items } = this.settings;
-    if (items.complete) this.#timer = setTimeout(this.#onInputOver, SENTINEL_WAIT_MS);
-    else if (inactivityTimeoutMs > 0) this.#timer = setTimeout(() => this.#onInactive(), inactivityTimeoutMs);
+    if (items.complete) this.#deadline = new Deadline(SENTINEL_WAIT_MS, this.#onInputOver);
+    else if (inactivityTimeoutMs > 0 && this.#waiters.length > 0) this.#deadline = new Deadline(inactivityTimeoutMs, () => this.#onInactive());
   }
 
   #onInactive(): void {

@@ -1,10 +1,9 @@
 import type { Context } from '@opentelemetry/api';
 import type { Level } from '../../internal/index.js';
 import { RECORD_TARGETS, type Log } from '../../logging/index.js';
-import { itemError, parseWorkerAddress } from '../../protocol/index.js';
+import { failureOf, itemError, parseWorkerAddress, type Failure } from '../../protocol/index.js';
 import { SPANS, startSpan, type SpanFields, type SpanSettings, type TracedSpan } from '../../spans/index.js';
 import type { ResponseStream, StreamEnd } from '../types.js';
-import { classifyFailure, type Failure } from './outcomes.js';
 import type { RoutedWorker } from './workers.js';
 
 /** Why a request went to another worker. */
@@ -73,7 +72,7 @@ export class Attempt {
     if (this.#settled) return;
     this.#settled = true;
     if (end.outcome === 'cancelled') this.#cancelled(end.signal);
-    else if (end.outcome === 'error' || error !== undefined) this.#failed(classifyFailure(end.outcome === 'error' ? end.error : error));
+    else if (end.outcome === 'error' || error !== undefined) this.#failed(failureOf(end.outcome === 'error' ? end.error : error));
     else this.#finish('debug', 'route request completed', { 'request.outcome': 'success' });
   }
 
@@ -82,7 +81,7 @@ export class Attempt {
     const error = errorOfItem(item);
     if (error === undefined || this.#settled) return;
     this.#settled = true;
-    this.#failed(classifyFailure(error));
+    this.#failed(failureOf(error));
   }
 
   #failed(failure: Failure): void {

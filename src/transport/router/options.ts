@@ -1,8 +1,9 @@
-import { enumOption, envInteger, functionOption, invalidOption, numberOption, optionalOption, readOptions, TargetFilter, type Environment, type OptionReader } from '../../internal/index.js';
+import { enumOption, envInteger, functionOption, invalidOption, numberOption, optionalOption, readOptions, type Environment, type OptionReader } from '../../internal/index.js';
 import { readLogger, type Log, type LoggerOption } from '../../logging/index.js';
 import type { PayloadCodecName } from '../../protocol/index.js';
-import { ATTRIBUTE_SETS, defaultSpanSettings, type AttributeSet, type SpanSettings } from '../../spans/index.js';
+import type { AttributeSet, SpanSettings } from '../../spans/index.js';
 import { endpointText, readEndpointName, type EndpointName } from '../discovery/index.js';
+import { attributesOption } from '../settings.js';
 import type { StreamClient } from '../types.js';
 import { ROUTER_MODES, type RouterMode } from './selection.js';
 import { readStaticWorkers, type RoutedWorker, type StaticWorker, type WorkerList } from './workers.js';
@@ -72,7 +73,7 @@ function spec(env: Environment) {
     migrationLimit: numberOption(3),
     inhibitedMs: numberOption(envInteger(env, 'DYN_RUNTIME_INHIBITED_DURATION_SECS', 5, { max: 2_000_000 }) * 1000),
     codec: enumOption(['json', 'msgpack'], 'json'),
-    attributes: enumOption(ATTRIBUTE_SETS, 'both'),
+    attributes: attributesOption(env),
     logger: readLogger,
     now: functionOption<() => number>(),
     env: optionalOption<Environment>('an object', (value) => typeof value === 'object' && value !== null),
@@ -83,17 +84,16 @@ function spec(env: Environment) {
 export function readRouterOptions(options: RouterOptions): RouterSettings {
   const env = (options as RouterOptions | undefined)?.env ?? process.env;
   const read = readOptions('router', spec(env), options);
-  const { addresses, discovery, endpoint, client, natsClient, attributes } = read;
+  const { addresses, discovery, endpoint, client, natsClient } = read;
   if (client === undefined && natsClient === undefined) throw invalidOption('router.client', 'given (or router.natsClient)', undefined);
   if ((addresses === undefined) === (discovery === undefined)) throw invalidOption('router.addresses', 'given, or router.discovery, and not both', addresses);
-  const asIs = env === process.env && attributes === 'both';
   return Object.freeze({
     clients: { tcp: client, nats: natsClient },
     workers: discovery === undefined ? readStaticWorkers(addresses ?? [], read.codec, 'router.addresses') : { discovery, endpoint: required(endpoint) },
     mode: read.mode,
     migrationLimit: read.migrationLimit,
     inhibitedMs: read.inhibitedMs,
-    spans: asIs ? defaultSpanSettings() : { filter: TargetFilter.fromEnv(env), attributes },
+    spans: read.attributes,
     log: read.logger,
     now: read.now,
   });

@@ -1,9 +1,9 @@
 import type { Context } from '@opentelemetry/api';
 import { DynamoTracingError, isDynamoTracingError } from '../../errors/index.js';
 import { guarded } from '../../internal/index.js';
+import { failureOf, type Failure } from '../../protocol/index.js';
 import type { ResponseStream, StreamEnd, StreamOptions } from '../types.js';
-import { type Attempt, errorOfItem, type Migration } from './attempt.js';
-import { classifyFailure, type Failure } from './outcomes.js';
+import { errorOfItem, type Attempt, type Migration } from './attempt.js';
 import type { RoutedWorker } from './workers.js';
 
 /** What a routed request needs of its router. */
@@ -18,7 +18,7 @@ export interface Route {
   /** What choosing no worker at all means. */
   noWorkers(): DynamoTracingError;
   begin(worker: RoutedWorker, number: number, migration: Migration | undefined): Attempt;
-  open<T>(worker: RoutedWorker, options: StreamOptions): Promise<ResponseStream<T>>;
+  open<T>(worker: RoutedWorker, request: unknown, options: StreamOptions): Promise<ResponseStream<T>>;
   /** Told how a worker did up to its first item: undefined when it did well. */
   report(worker: RoutedWorker, failure: Failure | undefined): void;
   /** Told about a cancellation that came before an attempt. */
@@ -36,6 +36,8 @@ export class RoutedStream<T = unknown> implements ResponseStream<T> {
   readonly requestId: string;
   readonly ended: Promise<StreamEnd>;
   readonly #route: Route;
+  /** Let go with the first item: streams are open for long, and prompts are large. */
+  #request: unknown;
   readonly #annotated: boolean;
   readonly #abort = new AbortController();
   readonly #onAbort = (): void => this.#cancel('kill');
@@ -50,13 +52,15 @@ export class RoutedStream<T = unknown> implements ResponseStream<T> {
   #attempt: Attempt | undefined;
   #stream: ResponseStream<T> | undefined;
 
-  constructor(route: Route) {
+  constructor(route: Route, request: unknown) {
     this.#route = route;
+    this.#request = request;
     this.requestId = route.requestId;
     this.#annotated = route.options.annotated ?? false;
     this.ended = new Promise((resolve) => {
       this.#resolveEnded = resolve;
     });
+    route.options.signal?.addEventListener('abort', this.#onAbort, { once: true });
   }
 
   /** The worker that serves the request, or was tried last; undefined before the first attempt. */
@@ -116,10 +120,9 @@ export class RoutedStream<T = unknown> implements ResponseStream<T> {
   }
 
   async #begin(): Promise<IteratorResult<T, undefined>> {
-    const { signal } = this.#route.options;
-    if (this.#end !== undefined) return DONE;
-    signal?.addEventListener('abort', this.#onAbort, { once: true });
-    if (signal?.aborted === true) this.#cancel('kill');
+    const aborted = this.#route.options.signal?.aborted === true;
+    if (this.#end !== undefined && !aborted) return DONE;
+    if (aborted) this.#cancel('kill');
     try {
       const first = await this.#attemptUntilFirstItem();
       void this.#stream?.ended.then((end) => this.#finish(end));
@@ -130,6 +133,7 @@ export class RoutedStream<T = unknown> implements ResponseStream<T> {
       throw error;
     } finally {
       this.#flowing = true;
+      this.#request = undefined;
     }
   }
 
@@ -172,16 +176,16 @@ export class RoutedStream<T = unknown> implements ResponseStream<T> {
       const stream = await this.#open(attempt);
       const result = await attempt.next(stream, this.#annotated);
       const error = this.#annotated && result.done !== true ? errorOfItem(result.value) : undefined;
-      return { failure: error === undefined ? undefined : classifyFailure(error), deliver: () => result };
+      return { failure: error === undefined ? undefined : failureOf(error), deliver: () => result };
     } catch (error) {
-      return { failure: classifyFailure(error), deliver: () => { throw error; } };
+      return { failure: failureOf(error), deliver: () => { throw error; } };
     }
   }
 
   async #open(attempt: Attempt): Promise<ResponseStream<T>> {
     try {
       const options: StreamOptions & { readonly context: Context } = { ...this.#route.options, requestId: this.requestId, codec: attempt.worker.codec, context: attempt.context, signal: this.#abort.signal };
-      const stream = await this.#route.open<T>(attempt.worker, options);
+      const stream = await this.#route.open<T>(attempt.worker, this.#request, options);
       this.#stream = stream;
       void stream.ended.then((end) => attempt.settle(end));
       if (this.#stopped) stream.stop();

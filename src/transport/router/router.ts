@@ -1,15 +1,16 @@
 import { DynamoTracingError } from '../../errors/index.js';
-import { invalidOption, monotonicMs } from '../../internal/index.js';
+import { guarded, invalidOption, monotonicMs } from '../../internal/index.js';
 import { RECORD_TARGETS } from '../../logging/index.js';
+import type { Failure } from '../../protocol/index.js';
 import { activeContext, getTraceScope, newRequestId } from '../../trace-context/index.js';
+import { instanceIdOption } from '../discovery/record.js';
 import type { ResponseStream, StreamOptions } from '../types.js';
 import { Attempt, type AttemptStart, type Migration } from './attempt.js';
+import { PendingCalls } from './pending-calls.js';
 import { readRouterOptions, type RouterOptions, type RouterSettings } from './options.js';
-import type { Failure } from './outcomes.js';
 import { RoutedStream, type Route } from './routed-stream.js';
 import { MODE_NAMES, Selection, type RouterMode } from './selection.js';
-import { WorkerSource } from './worker-source.js';
-import type { RoutedWorker } from './workers.js';
+import { WorkerSource, type RoutedWorker } from './workers.js';
 
 /** Settings of one routed request. */
 export interface RouteOptions extends Omit<StreamOptions, 'codec'> {
@@ -27,12 +28,13 @@ export class Router {
   readonly #settings: RouterSettings;
   readonly #source: WorkerSource;
   readonly #selection: Selection;
+  readonly #pending = new PendingCalls();
   #closed = false;
 
   /** @throws ERR_OPTION_INVALID, ERR_ENV_INVALID, ERR_ADDRESS_INVALID */
   constructor(options: RouterOptions) {
     this.#settings = readRouterOptions(options);
-    this.#source = new WorkerSource(this.#settings.workers);
+    this.#source = new WorkerSource(this.#settings.workers, { onFound: (worker) => this.#warm(worker), onGone: (worker) => this.#onGone(worker) });
     this.#selection = new Selection(this.#settings.inhibitedMs, this.#settings.now ?? monotonicMs);
   }
 
@@ -45,7 +47,7 @@ export class Router {
    */
   generate<T = unknown>(request: unknown, options: RouteOptions = {}): RoutedStream<T> {
     if (this.#closed) throw new DynamoTracingError('ERR_CLIENT_CLOSED', 'the router is closed');
-    return new RoutedStream<T>(this.#route(request, options));
+    return new RoutedStream<T>(this.#route(options), request);
   }
 
   /** The workers that the next request can go to, inhibited ones among them. @throws ERR_DISCOVERY */
@@ -60,9 +62,10 @@ export class Router {
     await this.#source.close();
   }
 
-  #route(request: unknown, { instanceId, onWorker, ...options }: RouteOptions): Route {
+  #route({ instanceId, onWorker, ...options }: RouteOptions): Route {
     const { mode, migrationLimit } = this.#settings;
     if (mode === 'direct' && instanceId === undefined) throw invalidOption('generate.instanceId', "a BigInt in mode 'direct'", instanceId);
+    instanceIdOption(instanceId, 'generate.instanceId');
     const attempts = this.#attempts(instanceId === undefined ? mode : 'direct', options);
     return {
       migrationLimit,
@@ -72,7 +75,7 @@ export class Router {
       choose: (tried) => this.#choose(tried, instanceId),
       noWorkers: () => this.#noWorkers(instanceId),
       begin: (worker, number, migration) => new Attempt({ ...attempts, worker, number, migration }),
-      open: (worker, streamOptions) => this.#open(worker, request, streamOptions),
+      open: (worker, request, streamOptions) => this.#open(worker, request, streamOptions),
       report: (worker, failure) => this.#report(worker, failure),
       cancelledBefore: (number, migration) => this.#cancelledBefore(number, migration),
     };
@@ -105,7 +108,17 @@ export class Router {
   async #open<T>(worker: RoutedWorker, request: unknown, options: StreamOptions): Promise<ResponseStream<T>> {
     const client = this.#settings.clients[worker.plane];
     if (client === undefined) throw this.#noWorkers(worker.workerId);
-    return client.openStream<T>(worker.address, request, options);
+    return this.#pending.open(worker, options, (callOptions) => client.openStream<T>(worker.address, request, callOptions));
+  }
+
+  #onGone(worker: RoutedWorker): void {
+    this.#pending.fail(worker);
+    this.#selection.forget(worker);
+  }
+
+  #warm({ plane, address }: RoutedWorker): void {
+    const client = this.#settings.clients[plane];
+    if (client?.warm !== undefined) guarded('router.client.warm', () => client.warm?.(address), undefined);
   }
 
   #report(worker: RoutedWorker, failure: Failure | undefined): void {

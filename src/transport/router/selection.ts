@@ -17,9 +17,27 @@ export class Selection {
     private readonly now: () => number,
   ) {}
 
+  /** Workers that are remembered as left alone. */
+  get inhibited(): number {
+    return this.#inhibitedUntil.size;
+  }
+
   /** Leaves a worker alone from now on, for `inhibitedMs`. */
   inhibit(worker: RoutedWorker): void {
-    if (this.inhibitedMs > 0) this.#inhibitedUntil.set(worker.address, this.now() + this.inhibitedMs);
+    if (this.inhibitedMs === 0) return;
+    const now = this.now();
+    // Those whose time is up come first. Many of them never come back: nobody would ask for their addresses again.
+    for (const [address, until] of this.#inhibitedUntil) {
+      if (until > now) break;
+      this.#inhibitedUntil.delete(address);
+    }
+    this.#inhibitedUntil.delete(worker.address);
+    this.#inhibitedUntil.set(worker.address, now + this.inhibitedMs);
+  }
+
+  /** Takes a worker that is gone. */
+  forget({ address }: RoutedWorker): void {
+    this.#inhibitedUntil.delete(address);
   }
 
   /** Takes a worker that has answered for well. */

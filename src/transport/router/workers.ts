@@ -1,6 +1,8 @@
 import { invalidOption } from '../../internal/index.js';
 import { parseWorkerAddress, type PayloadCodecName } from '../../protocol/index.js';
 import type { Instance, InstanceTransport } from '../discovery/index.js';
+import { instanceIdOption } from '../discovery/record.js';
+import type { RouterSettings } from './options.js';
 
 /** A worker that requests can be routed to. */
 export interface RoutedWorker {
@@ -19,6 +21,8 @@ export type StaticWorker = string | InstanceTransport | Instance;
 /** Workers that change: what a watch of discovery gives. */
 export interface WorkerList {
   readonly instances: readonly Instance[];
+  /** Hears every change. Without it, vanished workers are noticed by their silence alone. */
+  onChange?(listener: () => void): unknown;
   close(): void;
 }
 
@@ -37,6 +41,7 @@ function readStaticWorker(given: unknown, codec: PayloadCodecName, path: string)
   if (typeof given !== 'object' || given === null) throw invalidOption(path, 'an address, { tcp }, { nats_tcp } or an instance', given);
   if ('transport' in given && isTransport(given.transport)) {
     const instance = given as Instance;
+    if (instanceIdOption(instance.instanceId, `${path}.instanceId`) === undefined) throw invalidOption(`${path}.instanceId`, 'a BigInt from 0 to 2^64 - 1', undefined);
     checkTcp(instance.transport);
     return workerOfInstance(instance);
   }
@@ -67,4 +72,66 @@ function idIn(plane: RoutedWorker['plane'], address: string): bigint | undefined
 function isTransport(value: unknown): value is InstanceTransport {
   if (typeof value !== 'object' || value === null) return false;
   return ('tcp' in value && typeof value.tcp === 'string') || ('nats_tcp' in value && typeof value.nats_tcp === 'string');
+}
+
+/** Who is told about the workers that come and go. */
+export interface SourceListener {
+  onFound(worker: RoutedWorker): void;
+  onGone(worker: RoutedWorker): void;
+}
+
+/** The workers of a router: given once, or those that discovery sees now. */
+export class WorkerSource {
+  #watch: Promise<WorkerList> | undefined;
+  /** Workers that discovery has named and not taken back. */
+  #present = new Map<string, RoutedWorker>();
+  #seen: { readonly instances: readonly Instance[]; readonly workers: readonly RoutedWorker[] } | undefined;
+
+  constructor(
+    private readonly workers: RouterSettings['workers'],
+    private readonly listener: SourceListener,
+  ) {}
+
+  /** What discovery is asked for; undefined for static workers. */
+  get endpoint(): string | undefined {
+    return 'discovery' in this.workers ? this.workers.endpoint : undefined;
+  }
+
+  /** @throws ERR_DISCOVERY */
+  async list(): Promise<readonly RoutedWorker[]> {
+    if (!('discovery' in this.workers)) return this.workers;
+    return this.#take(await this.#watched(this.workers));
+  }
+
+  #take({ instances }: WorkerList): readonly RoutedWorker[] {
+    // A watch gives the same list until something changes: it is translated once.
+    if (this.#seen?.instances === instances) return this.#seen.workers;
+    const workers = instances.map(workerOfInstance);
+    this.#seen = { instances, workers };
+    const before = this.#present;
+    this.#present = new Map(workers.map((worker) => [worker.address, worker]));
+    for (const worker of workers) if (!before.has(worker.address)) this.listener.onFound(worker);
+    for (const [address, worker] of before) if (!this.#present.has(address)) this.listener.onGone(worker);
+    return workers;
+  }
+
+  async close(): Promise<void> {
+    const watch = await this.#watch?.catch(() => undefined);
+    watch?.close();
+  }
+
+  /** The watch, begun at the first request; one that could not begin is tried again at the next. */
+  #watched({ discovery, endpoint }: Extract<RouterSettings['workers'], { endpoint: string }>): Promise<WorkerList> {
+    this.#watch ??= discovery.watch(endpoint).then(
+      (list) => {
+        list.onChange?.(() => this.#take(list));
+        return list;
+      },
+      (error: unknown) => {
+        this.#watch = undefined;
+        throw error;
+      },
+    );
+    return this.#watch;
+  }
 }

@@ -1,4 +1,4 @@
-import { invalidOption, randomHex } from '../../internal/index.js';
+import { invalidOption } from '../../internal/index.js';
 import type { LogFields } from '../../logging/index.js';
 import { readEndpointName, type EndpointName } from '../discovery/index.js';
 import type { EndpointHandler, EndpointIdentity } from '../types.js';
@@ -10,11 +10,6 @@ export interface EndpointEntry extends EndpointIdentity {
   readonly fields: LogFields & { readonly component: string; readonly endpoint: string; readonly namespace: string; readonly instance_id: string };
   /** Requests queued or being handled. */
   inFlight: number;
-}
-
-/** A random id of a worker: 64 bits. */
-export function randomInstanceId(): bigint {
-  return BigInt(`0x${randomHex(8)}`);
 }
 
 /** `name` is `namespace.component.endpoint`, `dyn://` before it or not. @throws ERR_OPTION_INVALID */

@@ -1,26 +1,27 @@
 import type { Context } from '@opentelemetry/api';
-import { RECORD_TARGETS, type Log } from '../../logging/index.js';
 import { isDynamoTracingError } from '../../errors/index.js';
+import { errorFields, RECORD_TARGETS, type Log } from '../../logging/index.js';
 import { payloadCodec, streamItemContent, type ControlMessage, type PayloadCodec, type RequestHeaders } from '../../protocol/index.js';
 import { activeContext, runInContext } from '../../trace-context/index.js';
 import type { HandlerResult } from '../types.js';
-import { errorContent, itemContent } from './annotated.js';
+import { errorContent, itemContent, toDynamoError } from './items.js';
 import type { EndpointEntry } from './endpoint-entry.js';
 import { HomeCall, type HomeCallEvents, type HomeCallSettings } from './home-call.js';
+import type { Dial, HomeDialler } from './home-dialler.js';
 import { WorkerRequestContext } from './request-context.js';
 import { RequestRecord, type RecordSettings } from './request-record.js';
-import { toDynamoError } from './worker-error.js';
 import type { Work } from './work-pool.js';
 
 export interface HandledRequestSettings extends HomeCallSettings, RecordSettings {
   readonly logger: Log;
+  /** What a handler's error says goes into its record. */
+  readonly errorMessages: boolean;
 }
 
 /** A request taken by the worker. */
 export interface TakenRequest {
   readonly headers: RequestHeaders;
   readonly control: ControlMessage;
-  readonly body: Uint8Array;
   readonly entry: EndpointEntry;
 }
 
@@ -38,7 +39,10 @@ const FAILURE_DETAIL = {
 
 /** One request from its turn in the pool to its last frame: dial home, prologue, items, final mark. */
 export class HandledRequest implements Work, HomeCallEvents {
+  /** Let go when it is decoded: streams are open for long, and prompts are large. */
+  #body: Uint8Array | undefined;
   #record: RequestRecord | undefined;
+  #dialling: Dial | undefined;
   #context: WorkerRequestContext | undefined;
   #home: HomeCall | undefined;
   #items: Items | undefined;
@@ -46,10 +50,13 @@ export class HandledRequest implements Work, HomeCallEvents {
 
   constructor(
     private readonly request: TakenRequest,
+    body: Uint8Array,
+    private readonly dialler: HomeDialler,
     private readonly settings: HandledRequestSettings,
     /** Called once no socket and no handler of this request is left. */
     private readonly onGone: (request: HandledRequest) => void,
   ) {
+    this.#body = body;
     request.entry.inFlight += 1;
   }
 
@@ -67,11 +74,13 @@ export class HandledRequest implements Work, HomeCallEvents {
     void (this.#home?.closed ?? Promise.resolve()).then(() => this.onGone(this));
   }
 
-  /** Ends a request that has not had its turn: its caller is told at once. */
-  async abandon(reason: string): Promise<void> {
+  /** Ends a request that has not had its turn, as the worker shuts down: its caller is told at once and asks another worker. */
+  async abandon(): Promise<void> {
+    const reason = 'the worker is shutting down';
     const record = this.#begin();
+    this.#body = undefined;
     const home = await this.#dial(record);
-    home?.prologue({ error: `Generate Error: ${reason}`, typedError: { errorType: 'unavailable', message: reason } });
+    home?.prologue({ error: `Generate Error: ${reason}`, typedError: { errorType: 'engine_shutdown', message: reason } });
     home?.finish(true);
     record.complete({ status: 'error', errorType: 'unavailable', detail: reason });
     this.request.entry.inFlight -= 1;
@@ -81,6 +90,7 @@ export class HandledRequest implements Work, HomeCallEvents {
   /** Kills the request from this side. */
   kill(): void {
     this.onKill();
+    this.#dialling?.cancel();
     this.#home?.destroy();
   }
 
@@ -105,21 +115,20 @@ export class HandledRequest implements Work, HomeCallEvents {
   }
 
   async #dial(record: RequestRecord): Promise<HomeCall | undefined> {
-    this.#home = new HomeCall(this.request.control.connectionInfo, this.settings, this);
+    const home = this.request.control.connectionInfo;
     try {
-      await this.#home.open();
+      this.#dialling = this.dialler.dial(home);
+      this.#home = new HomeCall(await this.#dialling.opened(), home.subject, this.settings, this);
       return this.#home;
     } catch (error) {
-      this.#failed(record, error, 'unavailable');
+      if (!this.#killedMeanwhile()) this.#failed(record, error, 'unavailable');
       return undefined;
     }
   }
 
   async #serve(record: RequestRecord, home: HomeCall): Promise<void> {
     const codec = payloadCodec(this.request.control.payloadCodec);
-    const body = this.#decode(record, home, codec);
-    if (body === undefined || this.#killedMeanwhile()) return;
-    const items = await this.#generate(record, home, body.value);
+    const items = await this.#generate(record, home, codec);
     if (items === undefined) return;
     this.#items = items;
     home.prologue();
@@ -131,20 +140,20 @@ export class HandledRequest implements Work, HomeCallEvents {
     this.#finish(record, home, codec);
   }
 
-  #decode(record: RequestRecord, home: HomeCall, codec: PayloadCodec): { readonly value: unknown } | undefined {
+  /** Decodes the body and calls the handler; what goes wrong before there is a stream goes into the prologue. Nothing here outlives the call. */
+  async #generate(record: RequestRecord, home: HomeCall, codec: PayloadCodec): Promise<Items | undefined> {
+    const { entry } = this.request;
+    const context = this.#context;
+    let body: unknown;
     try {
-      return { value: codec.decode(this.request.body) };
+      body = codec.decode(this.#body ?? new Uint8Array());
     } catch (error) {
       this.#refuse(record, home, error, 'validation');
       return undefined;
+    } finally {
+      this.#body = undefined;
     }
-  }
-
-  /** Calls the handler; what goes wrong before there is a stream goes into the prologue. */
-  async #generate(record: RequestRecord, home: HomeCall, body: unknown): Promise<Items | undefined> {
-    const { entry } = this.request;
-    const context = this.#context;
-    if (context === undefined) return undefined;
+    if (context === undefined || this.#killedMeanwhile()) return undefined;
     try {
       return iteratorOf(await runInContext(record.span.context, () => entry.handler(body, context)));
     } catch (error) {
@@ -195,9 +204,9 @@ export class HandledRequest implements Work, HomeCallEvents {
 
   #failed(record: RequestRecord, error: unknown, errorType: 'internal' | 'validation' | 'unavailable'): void {
     const detail = FAILURE_DETAIL[errorType];
-    // What a handler throws is its developer's to see; what a JSON parser says quotes the body, a prompt maybe.
-    const reason = errorType === 'validation' ? { error_detail: detail } : { err: error };
-    this.settings.logger.emit('warn', RECORD_TARGETS.worker, 'the request failed', { ...this.request.entry.fields, ...reason }, { context: record.span.context });
+    const { logger, errorMessages } = this.settings;
+    // A message may repeat the prompt. What is wrong with a body, the completion record says.
+    if (errorType !== 'validation') logger.emit('error', RECORD_TARGETS.worker, 'request failed', { ...this.request.entry.fields, ...errorFields(error, errorMessages) }, { context: record.span.context });
     record.complete({ status: 'error', errorType, detail, spanError: toDynamoError(error).errorType });
   }
 

@@ -1,15 +1,10 @@
 import type { Duplex } from 'node:stream';
-import { DynamoTracingError } from '../../errors/index.js';
-import { decodeStreamControl, encodeHandshake, encodePrologue, encodeStreamControl, encodeTwoPart, type Prologue, type TcpStreamConnectionInfo, type TwoPartFrame } from '../../protocol/index.js';
+import { decodeStreamControl, encodeHandshake, encodePrologue, encodeStreamControl, encodeTwoPart, type Prologue, type TwoPartFrame } from '../../protocol/index.js';
 import { Deadline } from '../deadline.js';
 import { FrameSource } from '../frame-source.js';
-import { onceConnected } from '../sockets.js';
-import type { Network } from '../types.js';
 import { FrameWriter } from './frame-writer.js';
 
 export interface HomeCallSettings {
-  readonly network: Network;
-  readonly connectTimeoutMs: number;
   readonly finTimeoutMs: number;
   readonly maxMessageSize: number;
 }
@@ -33,53 +28,32 @@ const HIGH_WATER = 65_536;
 const MAX_CONTROL_SIZE = 1024;
 const SENTINEL = encodeTwoPart(encodeStreamControl('sentinel'), undefined, { coalesceBelow: 64 });
 
-/** The worker's side of a response stream: dials home, says whose answer it is, writes frames, hears stop and kill. */
+/** The worker's side of a response stream on a connection to its caller: says whose answer it is, writes frames, hears stop and kill. */
 export class HomeCall {
   /** Settles when the socket is closed, whoever closed it. Never rejects. */
   readonly closed: Promise<void>;
-  readonly #socket: Duplex;
   readonly #writer: FrameWriter;
   readonly #frames = new FrameSource(MAX_CONTROL_SIZE);
-  #state: 'connecting' | 'open' | 'finishing' | 'closed' = 'connecting';
+  #state: 'open' | 'finishing' | 'closed' = 'open';
   #stopped = false;
-  #error: unknown;
-  #timer: NodeJS.Timeout | undefined;
+  #finDeadline: Deadline | undefined;
   #onDrain: (() => void) | undefined;
 
+  /** Sends the handshake. */
   constructor(
-    private readonly home: TcpStreamConnectionInfo,
+    private readonly socket: Duplex,
+    subject: string,
     private readonly settings: HomeCallSettings,
     private readonly events: HomeCallEvents,
   ) {
-    this.#socket = settings.network.connect({ host: home.host, port: home.port });
-    this.#writer = new FrameWriter(this.#socket);
-    this.#socket.on('data', (chunk: Buffer) => this.#onData(chunk));
-    this.#socket.on('drain', () => this.#release());
-    this.#socket.on('end', () => this.#onEnd());
-    this.#socket.on('error', (error) => (this.#error ??= error));
-    this.closed = new Promise((resolve) => this.#socket.on('close', () => (this.#onClose(), resolve())));
-  }
-
-  /** Connects and sends the handshake. @throws ERR_CONNECT_FAILED, ERR_CONNECT_TIMEOUT */
-  open(): Promise<void> {
-    const { host, port, subject } = this.home;
-    const { connectTimeoutMs: timeoutMs } = this.settings;
-    return new Promise((resolve, reject) => {
-      const deadline = new Deadline(timeoutMs, () => {
-        reject(new DynamoTracingError('ERR_CONNECT_TIMEOUT', `the caller's response plane ${host}:${port} was not reached within ${timeoutMs} ms`, { timeoutMs }));
-        this.#socket.destroy();
-      });
-      this.#socket.once('close', () => {
-        deadline.clear();
-        reject(new DynamoTracingError('ERR_CONNECT_FAILED', `the caller's response plane ${host}:${port} cannot be reached`, { cause: this.#error }));
-      });
-      onceConnected(this.#socket, () => {
-        deadline.clear();
-        this.#state = 'open';
-        this.#writer.write(encodeTwoPart(encodeHandshake({ subject, streamType: 'response' }), undefined, { coalesceBelow: COALESCE_BELOW }));
-        resolve();
-      });
-    });
+    this.#writer = new FrameWriter(socket);
+    socket.on('data', (chunk: Buffer) => this.#onData(chunk));
+    socket.on('drain', () => this.#release());
+    socket.on('end', () => this.#onEnd());
+    socket.on('error', () => undefined);
+    this.closed = new Promise((resolve) => socket.on('close', () => (this.#onClose(), resolve())));
+    // Not gathered with what follows: it leaves before the handler runs, so that a caller knows whose worker it is that dies in it.
+    for (const chunk of encodeTwoPart(encodeHandshake({ subject, streamType: 'response' }), undefined, { coalesceBelow: COALESCE_BELOW })) socket.write(chunk);
   }
 
   /** Says whether there will be a response. */
@@ -94,7 +68,7 @@ export class HomeCall {
   send(data: Uint8Array | string): Promise<void> | undefined {
     if (this.#state !== 'open') return undefined;
     this.#writer.writeData(data, this.settings.maxMessageSize);
-    if (this.#socket.writableLength < HIGH_WATER || !this.#socket.writableNeedDrain) return undefined;
+    if (this.socket.writableLength < HIGH_WATER || !this.socket.writableNeedDrain) return undefined;
     return new Promise((resolve) => (this.#onDrain = resolve));
   }
 
@@ -103,12 +77,12 @@ export class HomeCall {
     if (this.#state !== 'open') return this.destroy();
     this.#state = 'finishing';
     if (sentinel) this.#writer.write(SENTINEL);
-    this.#timer = setTimeout(() => this.#socket.destroy(), this.settings.finTimeoutMs);
-    if (this.#socket.readableEnded) this.#writer.end();
+    this.#finDeadline = new Deadline(this.settings.finTimeoutMs, () => this.socket.destroy());
+    if (this.socket.readableEnded) this.#writer.end();
   }
 
   destroy(): void {
-    this.#socket.destroy();
+    this.socket.destroy();
   }
 
   #onData(chunk: Buffer): void {
@@ -137,13 +111,13 @@ export class HomeCall {
     if (this.#state === 'closed') return;
     const wasOpen = this.#state === 'open';
     this.#state = 'closed';
-    this.#socket.destroy();
+    this.socket.destroy();
     this.#release();
     if (wasOpen) this.events.onKill(reason);
   }
 
   #onClose(): void {
-    clearTimeout(this.#timer);
+    this.#finDeadline?.clear();
     this.#onKill('lost');
   }
 

@@ -1,16 +1,29 @@
 import { RateLimit } from '../../internal/index.js';
 import { RECORD_TARGETS } from '../../logging/index.js';
-import { ACK_ACCEPTED, ACK_AT_CAPACITY, ACK_POOL_CLOSED, type RequestHeaders } from '../../protocol/index.js';
+import { ACK_ACCEPTED, ACK_AT_CAPACITY, ACK_POOL_CLOSED, type RequestHeaders, type TcpStreamConnectionInfo } from '../../protocol/index.js';
+import { Deadline } from '../deadline.js';
+import { CLOSE_WAIT_MS } from '../sockets.js';
 import type { EndpointEntry } from './endpoint-entry.js';
 import { readEnvelope, type Envelope } from './envelope.js';
 import { HandledRequest, type HandledRequestSettings } from './handled-request.js';
-import { refuseAtHome } from './refuse-at-home.js';
+import { HomeCall, type HomeCallSettings } from './home-call.js';
+import { HomeDialler, type Dial, type DialSettings } from './home-dialler.js';
 import { RequestRecord } from './request-record.js';
-import { WorkPool } from './work-pool.js';
+import { WorkPool, type Work } from './work-pool.js';
 
-export interface PayloadHandlerSettings extends HandledRequestSettings {
+export interface PayloadHandlerSettings extends HandledRequestSettings, DialSettings {
+  /** Whether callers at this address are called. */
+  readonly callHomeHosts: (host: string) => boolean;
   readonly workerPoolSize: number;
   readonly workQueueSize: number;
+}
+
+/** What waits for its turn or has it. */
+interface TakenWork extends Work {
+  /** Ends it before its turn. Never rejects. */
+  abandon(): Promise<void>;
+  /** Ends it at once. */
+  kill(): void;
 }
 
 /**
@@ -18,14 +31,16 @@ export interface PayloadHandlerSettings extends HandledRequestSettings {
  * can stand behind several planes; its bounds hold for all of them together.
  */
 export class PayloadHandler {
-  readonly #pool: WorkPool<HandledRequest>;
-  readonly #active = new Set<HandledRequest>();
+  readonly #pool: WorkPool<TakenWork>;
+  readonly #active = new Set<TakenWork>();
+  readonly #dialler: HomeDialler;
   readonly #warnings = new RateLimit(1000);
   #onIdle: (() => void) | undefined;
   #draining = false;
 
   constructor(private readonly settings: PayloadHandlerSettings) {
     this.#pool = new WorkPool(settings.workerPoolSize, settings.workQueueSize);
+    this.#dialler = new HomeDialler(settings);
   }
 
   /** Requests queued, being handled, or waiting for their caller to close. */
@@ -44,12 +59,17 @@ export class PayloadHandler {
     if (this.#draining) return ACK_POOL_CLOSED;
     if (!this.#pool.hasRoom) return ACK_AT_CAPACITY;
     const envelope = readEnvelope(payload);
+    const home = envelope.kind === 'bad' ? envelope.home : envelope.control.connectionInfo;
+    if (home !== undefined && !this.settings.callHomeHosts(home.host)) return this.#refuse(headers, { problem: `callers at ${home.host} are not called`, home: undefined }, entry);
     if (envelope.kind === 'bad') return this.#refuse(headers, envelope, entry);
     const { control, body } = envelope;
-    const request = new HandledRequest({ headers, control, body, entry }, this.settings, this.#onGone);
-    this.#active.add(request);
-    this.#pool.submit(request);
+    this.#take(new HandledRequest({ headers, control, entry }, body, this.#dialler, this.settings, this.#onGone));
     return ACK_ACCEPTED;
+  }
+
+  #take(work: TakenWork): void {
+    this.#active.add(work);
+    this.#pool.submit(work);
   }
 
   /** A header block was not a JSON object of texts: its request goes on without headers, as in Dynamo. At most one warning a second. */
@@ -64,18 +84,17 @@ export class PayloadHandler {
     this.#draining = true;
     if (this.#active.size === 0) return;
     const idle = new Promise<void>((resolve) => (this.#onIdle = resolve));
-    let timer: NodeJS.Timeout | undefined;
-    const grace = new Promise<'over'>((resolve) => (timer = setTimeout(resolve, graceMs, 'over')));
+    let deadline: Deadline | undefined;
+    const grace = new Promise<'over'>((resolve) => (deadline = new Deadline(graceMs, () => resolve('over'))));
     const result = await Promise.race([idle, grace]);
-    clearTimeout(timer);
+    deadline?.clear();
     if (result === 'over') await this.#killAll();
   }
 
   async #killAll(): Promise<void> {
-    const queued = this.#pool.dropQueued();
-    const abandoned = queued.map((request) => request.abandon('the worker is shutting down'));
-    for (const request of this.#active) if (!queued.includes(request)) request.kill();
-    await Promise.all(abandoned);
+    const queued = new Set(this.#pool.dropQueued());
+    for (const work of this.#active) if (!queued.has(work)) work.kill();
+    await Promise.all([...queued].map((work) => work.abandon()));
   }
 
   /**
@@ -83,17 +102,55 @@ export class PayloadHandler {
    * success and waits for a call: it gets one, whose prologue says what is wrong. If there is no way to call, the ack begins
    * with the one prefix that every caller understands.
    */
-  #refuse(headers: RequestHeaders, { problem, home }: Extract<Envelope, { kind: 'bad' }>, entry: EndpointEntry): string {
+  #refuse(headers: RequestHeaders, { problem, home }: Pick<Extract<Envelope, { kind: 'bad' }>, 'problem' | 'home'>, entry: EndpointEntry): string {
     const record = new RequestRecord(headers, home?.context, entry, this.settings);
-    this.settings.logger.emit('warn', RECORD_TARGETS.worker, 'the request failed', { ...entry.fields, error_detail: problem }, { context: record.span.context });
     record.complete({ status: 'error', errorType: 'validation', detail: problem, spanError: 'invalid_argument' });
     if (home === undefined) return `Server unavailable: invalid request: ${problem}`;
-    refuseAtHome(home, `invalid request: ${problem}`, this.settings);
+    this.#take(new RefusedRequest(home, `invalid request: ${problem}`, this.#dialler, this.settings, this.#onGone));
     return `Invalid request: ${problem}`;
   }
 
-  readonly #onGone = (request: HandledRequest): void => {
-    this.#active.delete(request);
+  readonly #onGone = (work: TakenWork): void => {
+    this.#active.delete(work);
     if (this.#active.size === 0) this.#onIdle?.();
   };
+}
+
+const NOBODY = { onStop: (): void => undefined, onKill: (): void => undefined };
+
+/** A call home only to say in the prologue that there will be no response. It takes its turn as a request does; a caller that is gone is none. */
+export class RefusedRequest implements Work {
+  #dialling: Dial | undefined;
+  #call: HomeCall | undefined;
+
+  constructor(
+    private readonly home: TcpStreamConnectionInfo,
+    private readonly message: string,
+    private readonly dialler: HomeDialler,
+    private readonly settings: HomeCallSettings,
+    private readonly onGone: (request: RefusedRequest) => void,
+  ) {}
+
+  /** Settles when its socket is closed: it holds its place for so long. Never rejects. */
+  async run(): Promise<void> {
+    try {
+      this.#dialling = this.dialler.dial(this.home);
+      this.#call = new HomeCall(await this.#dialling.opened(), this.home.subject, { ...this.settings, finTimeoutMs: CLOSE_WAIT_MS }, NOBODY);
+      this.#call.prologue({ error: `Generate Error: ${this.message}`, typedError: { errorType: 'invalid_argument', message: this.message } });
+      this.#call.finish(true);
+      await this.#call.closed;
+    } catch {
+      // Nobody is there to be told.
+    }
+    this.onGone(this);
+  }
+
+  abandon(): Promise<void> {
+    return this.run();
+  }
+
+  kill(): void {
+    this.#dialling?.cancel();
+    this.#call?.destroy();
+  }
 }

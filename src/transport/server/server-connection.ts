@@ -1,8 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { ACK_ACCEPTED, encodeAck, RequestFrameDecoder, tooLargeAck, type RequestFrame } from '../../protocol/index.js';
+import { Deadline } from '../deadline.js';
 import { finish } from '../sockets.js';
-
-const CLOSE_WAIT_MS = 1000;
 
 export interface ServerConnectionSettings {
   readonly maxMessageSize: number;
@@ -22,8 +21,8 @@ export interface Admission {
 /** Reads the request frames of one connection and writes their acks, strictly in order: each is decided before the next is read. */
 export class ServerConnection {
   readonly #decoder: RequestFrameDecoder;
-  #idleTimer: NodeJS.Timeout | undefined;
-  #frameTimer: NodeJS.Timeout | undefined;
+  #idle: Deadline | undefined;
+  #frame: Deadline | undefined;
   #accepted = 0;
   #over = false;
 
@@ -38,7 +37,7 @@ export class ServerConnection {
     socket.on('drain', () => void socket.resume());
     socket.on('end', () => this.#onEnd());
     socket.on('close', () => this.#onClose());
-    if (settings.idleTimeoutMs > 0) this.#idleTimer = setTimeout(() => this.#finish(), settings.idleTimeoutMs).unref();
+    if (settings.idleTimeoutMs > 0) this.#idle = new Deadline(settings.idleTimeoutMs, () => this.#finish()).unref();
   }
 
   /** Closes at once; the peer's unanswered requests fail. */
@@ -48,7 +47,7 @@ export class ServerConnection {
 
   #onData(chunk: Buffer): void {
     if (this.#over) return;
-    this.#idleTimer?.refresh();
+    this.#idle?.refresh();
     this.#decoder.push(chunk);
     for (let frame = this.#decoder.next(); frame !== undefined; frame = this.#decoder.next()) {
       this.#stopFrameTimer();
@@ -91,21 +90,21 @@ export class ServerConnection {
     this.#flush();
     this.#over = true;
     // Reads on to nowhere for a moment: closing on a sender at once would reset the connection, and the last ack with it.
-    finish(this.socket, CLOSE_WAIT_MS);
+    finish(this.socket);
   }
 
   #startFrameTimer(): void {
-    if (this.settings.frameTimeoutMs > 0) this.#frameTimer ??= setTimeout(() => this.socket.destroy(), this.settings.frameTimeoutMs).unref();
+    if (this.settings.frameTimeoutMs > 0) this.#frame ??= new Deadline(this.settings.frameTimeoutMs, () => this.socket.destroy()).unref();
   }
 
   #stopFrameTimer(): void {
-    clearTimeout(this.#frameTimer);
-    this.#frameTimer = undefined;
+    this.#frame?.clear();
+    this.#frame = undefined;
   }
 
   #onClose(): void {
     this.#over = true;
-    clearTimeout(this.#idleTimer);
+    this.#idle?.clear();
     this.#stopFrameTimer();
   }
 }

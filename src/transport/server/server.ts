@@ -2,10 +2,12 @@ import type { Duplex } from 'node:stream';
 import { DynamoTracingError } from '../../errors/index.js';
 import { invalidOption } from '../../internal/index.js';
 import { ACK_INVALID_PATH, ACK_POOL_CLOSED, formatWorkerAddress, MAX_FIELD_SIZE, unknownEndpointAck, type RequestFrame } from '../../protocol/index.js';
+import { callDuration } from '../deadline.js';
 import type { EndpointName } from '../discovery/index.js';
+import { instanceIdOption, newInstanceId } from '../discovery/record.js';
 import { readServerOptions, type RequestPlaneServerOptions, type ServerSettings } from '../settings.js';
 import type { EndpointHandler, EndpointOptions, NetworkListener, NetworkTarget, ServedEndpoint } from '../types.js';
-import { makeEndpoint, randomInstanceId, type EndpointEntry } from './endpoint-entry.js';
+import { makeEndpoint, type EndpointEntry } from './endpoint-entry.js';
 import { PayloadHandler } from './payload-handler.js';
 import { ServerConnection, type Admission } from './server-connection.js';
 
@@ -36,20 +38,20 @@ export class RequestPlaneServer {
   /** @throws ERR_OPTION_INVALID, ERR_ENV_INVALID */
   constructor(options?: RequestPlaneServerOptions) {
     this.#settings = readServerOptions(options);
-    this.instanceId = this.#settings.instanceId ?? randomInstanceId();
+    this.instanceId = this.#settings.instanceId ?? newInstanceId();
     this.payloads = new PayloadHandler(this.#settings);
   }
 
-  /** Opens the port. Later calls give the same. @throws what the system says, e.g. EADDRINUSE; ERR_CLIENT_CLOSED */
+  /** Opens the port. Later calls give the same. @throws ERR_LISTEN_FAILED, ERR_CLIENT_CLOSED */
   async listen(): Promise<NetworkTarget> {
     if (this.#closing !== undefined) throw serverClosed('the server is closed');
     const { network, host, port } = this.#settings;
     this.#listening ??= network.listen(host, port, (socket) => this.#onConnection(socket));
     try {
       this.#bound = await this.#listening;
-    } catch (error) {
+    } catch (cause) {
       this.#listening = undefined;
-      throw error;
+      throw new DynamoTracingError('ERR_LISTEN_FAILED', `cannot listen for requests on ${host}:${port}`, { host, port, cause });
     }
     return { host: this.#bound.host, port: this.#bound.port };
   }
@@ -59,8 +61,8 @@ export class RequestPlaneServer {
    * @throws ERR_OPTION_INVALID, also for a path that is taken
    */
   endpoint<Request = unknown, Item = unknown>(name: string | EndpointName, handler: EndpointHandler<Request, Item>, options: EndpointOptions = {}): ServedEndpoint {
-    const wanted = makeEndpoint(name, handler as EndpointHandler, options.instanceId ?? this.instanceId);
-    const entry = options.path === undefined && options.instanceId === undefined && this.#endpoints.has(pathOf(wanted)) ? makeEndpoint(name, handler as EndpointHandler, randomInstanceId()) : wanted;
+    const wanted = makeEndpoint(name, handler as EndpointHandler, instanceIdOption(options.instanceId, 'endpoint.instanceId') ?? this.instanceId);
+    const entry = options.path === undefined && options.instanceId === undefined && this.#endpoints.has(pathOf(wanted)) ? makeEndpoint(name, handler as EndpointHandler, newInstanceId()) : wanted;
     const path = options.path ?? pathOf(entry);
     if (this.#endpoints.has(path)) throw invalidOption('endpoint.path', 'a path that is not served yet', path);
     if (path === '' || Buffer.byteLength(path) > MAX_FIELD_SIZE) throw invalidOption('endpoint.path', `1 to ${MAX_FIELD_SIZE} bytes`, path);
@@ -71,9 +73,11 @@ export class RequestPlaneServer {
   /**
    * Accepts no more connections and answers further requests as unavailable, lets requests in flight go on for `graceMs` and
    * kills those that are left, then closes every socket. Default: the server's `graceMs`. Later calls give the same promise.
+   * @throws ERR_OPTION_INVALID
    */
-  close({ graceMs = this.#settings.graceMs }: { readonly graceMs?: number } = {}): Promise<void> {
-    return (this.#closing ??= this.#close(graceMs));
+  close({ graceMs }: { readonly graceMs?: number } = {}): Promise<void> {
+    const grace = callDuration(graceMs, this.#settings.graceMs, 'graceMs');
+    return (this.#closing ??= this.#close(grace));
   }
 
   async #close(graceMs: number): Promise<void> {

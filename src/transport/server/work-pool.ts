@@ -6,7 +6,9 @@ export interface Work {
 /** Runs a bounded number of jobs at one time; a bounded number more wait in order. */
 export class WorkPool<W extends Work> {
   #running = 0;
-  readonly #queue: W[] = [];
+  #queue: W[] = [];
+  /** Where the queue begins: taking the first of an array of thousands moves all the others. */
+  #head = 0;
 
   constructor(
     private readonly size: number,
@@ -15,7 +17,7 @@ export class WorkPool<W extends Work> {
 
   /** Whether another job would be taken. */
   get hasRoom(): boolean {
-    return this.#running < this.size || this.#queue.length < this.queueSize;
+    return this.#running < this.size || this.#queue.length - this.#head < this.queueSize;
   }
 
   /** Starts the job in a turn of its own, or queues it. Ask `hasRoom` first. */
@@ -26,7 +28,10 @@ export class WorkPool<W extends Work> {
 
   /** Takes the jobs that have not begun. */
   dropQueued(): W[] {
-    return this.#queue.splice(0);
+    const left = this.#queue.slice(this.#head);
+    this.#queue = [];
+    this.#head = 0;
+    return left;
   }
 
   #start(work: W): void {
@@ -36,7 +41,13 @@ export class WorkPool<W extends Work> {
 
   readonly #onDone = (): void => {
     this.#running -= 1;
-    const next = this.#queue.shift();
-    if (next !== undefined) this.#start(next);
+    const next = this.#queue[this.#head];
+    if (next === undefined) return;
+    this.#head += 1;
+    if (this.#head * 2 >= this.#queue.length) {
+      this.#queue = this.#queue.slice(this.#head);
+      this.#head = 0;
+    }
+    this.#start(next);
   };
 }

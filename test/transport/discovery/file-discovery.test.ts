@@ -1,10 +1,11 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { linkSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, statSync, symlinkSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { FileDiscovery, newInstanceId, type FileDiscoveryOptions, type Instance } from '../../../src/transport/discovery/index.js';
+import { FileDiscovery, type FileDiscoveryOptions, type Instance } from '../../../src/transport/discovery/index.js';
+import { newInstanceId } from '../../../src/transport/discovery/record.js';
 import { until } from '../../support/until.js';
 
 const ID = 1666583245372125727n;
@@ -49,6 +50,21 @@ function put(fileName: string, content: string | Buffer): string {
 function age(path: string, seconds: number): void {
   const then = new Date(Date.now() - seconds * 1000);
   utimesSync(path, then, then);
+}
+
+/** A clock that tells how often it was read: every reading of the store begins with it, and one ends before the next begins. */
+function readings(): { readonly now: () => number; whole: (what: string) => Promise<void> } {
+  let count = 0;
+  return {
+    now: () => {
+      count += 1;
+      return Date.now();
+    },
+    whole: (what) => {
+      const enough = count + 2;
+      return until(what, () => count >= enough);
+    },
+  };
 }
 
 const ids = (instances: readonly Instance[]): bigint[] => instances.map(({ instanceId }) => instanceId);
@@ -209,7 +225,7 @@ describe('announcing', () => {
   test('what another live process has announced is refused and left as it is', async () => {
     await discover().announce(WORKER);
     await expect(discover().announce({ ...WORKER, codec: 'msgpack' })).rejects.toMatchObject({ code: 'ERR_DISCOVERY', path: join(directory, GOLDEN_FILE) });
-    expect(await discover().instances(NAME)).toEqual([{ ...WORKER, codec: 'json' }]);
+    expect(await discover().instances(NAME)).toEqual([{ ...WORKER, codec: 'msgpack' }]);
     expect(readdirSync(directory)).toEqual([GOLDEN_FILE]);
   });
 
@@ -298,7 +314,7 @@ describe('watching', () => {
     expect(ids(watch.instances)).toEqual([ID]);
     const second = await workers.announce({ ...WORKER, instanceId: 5n });
     await until('the second is seen', () => changes.length === 1);
-    await second.update({ codec: 'msgpack' });
+    await second.update({ codec: 'json' });
     await until('the change is seen', () => changes.length === 2);
     await first.withdraw();
     await until('the first is gone', () => changes.length === 3);
@@ -307,7 +323,7 @@ describe('watching', () => {
       { added: [5n], removed: [5n], now: [5n, ID] },
       { added: [], removed: [ID], now: [5n] },
     ]);
-    expect(watch.instances.map(({ codec }) => codec)).toEqual(['msgpack']);
+    expect(watch.instances.map(({ codec }) => codec)).toEqual(['json']);
   });
 
   test('sees a store that is made, removed and made again', async () => {
@@ -333,12 +349,13 @@ describe('watching', () => {
 
   test('takes a keep-alive for no change', async () => {
     const path = put(GOLDEN_FILE, GOLDEN);
-    const watch = await discover({ rescanMs: 20 }).watch(NAME);
+    const { now, whole } = readings();
+    const watch = await discover({ rescanMs: 20, now }).watch(NAME);
     const changes: unknown[] = [];
     watch.onChange((change) => changes.push(change));
     for (let touches = 0; touches < 5; touches += 1) {
       age(path, touches);
-      await new Promise((resolve) => setTimeout(resolve, 30));
+      await whole('the store was read');
     }
     put('dynamo%2Fbackend%2Fgenerate%2F9', GOLDEN.replace('1666583245372125727', '9'));
     await until('the other is seen', () => changes.length > 0);
@@ -377,21 +394,23 @@ describe('watching', () => {
   });
 
   test('a store that cannot be read for a while keeps the list and warns once', async () => {
-    put(GOLDEN_FILE, GOLDEN);
-    renameSync(directory, `${directory}.real`);
-    symlinkSync(`${directory}.real`, directory);
-    const watch = await discover({ rescanMs: 500 }).watch(NAME);
-    // In one step: a reading under way would find no directory between two, and that is an empty store.
+    // Links are replaced in one step: a store that is missing for a moment is another thing.
+    const lead = (to: string): void => {
+      symlinkSync(to, `${directory}.next`);
+      renameSync(`${directory}.next`, directory);
+    };
+    mkdirSync(`${directory}.store`, { recursive: true });
     writeFileSync(`${directory}.file`, 'no directory');
-    renameSync(`${directory}.file`, directory);
+    lead(`${directory}.store`);
+    put(GOLDEN_FILE, GOLDEN);
+    const { now, whole } = readings();
+    const watch = await discover({ rescanMs: 50, now }).watch(NAME);
+    lead(`${directory}.file`);
     await until('it is said', () => warnings.length > 0);
-    await new Promise((resolve) => setTimeout(resolve, 1200));
+    await whole('it was tried again');
     expect(warnings).toMatchObject([{ message: 'instance records not read', fields: { path: directory } }]);
     expect(watch.instances).toHaveLength(1);
-    symlinkSync(`${directory}.real`, `${directory}.link`);
-    renameSync(`${directory}.link`, directory);
-    linkSync(join(directory, GOLDEN_FILE), join(directory, '.tmp_1'));
-    renameSync(join(directory, '.tmp_1'), join(directory, 'dynamo%2Fbackend%2Fgenerate%2F8'));
+    lead(`${directory}.store`);
     put('dynamo%2Fbackend%2Fgenerate%2F8', GOLDEN.replace('1666583245372125727', '8'));
     await until('it goes on', () => watch.instances.length === 2);
   });
@@ -434,10 +453,12 @@ describe('waiting for instances', () => {
   });
 
   test('ends with ERR_CLIENT_CLOSED when discovery is closed', async () => {
-    const discovery = discover();
+    const { now, whole } = readings();
+    const discovery = discover({ rescanMs: 20, now });
     const waiting = discovery.waitForInstances(NAME);
     const outcome = expect(waiting).rejects.toMatchObject({ code: 'ERR_CLIENT_CLOSED' });
-    setTimeout(() => void discovery.close(), 20);
+    await whole('it waits');
+    await discovery.close();
     await outcome;
   });
 });

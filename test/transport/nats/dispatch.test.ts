@@ -1,7 +1,8 @@
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { until } from '../../support/until';
 import { natsDispatch, natsSubject, connectNats } from '../../../src/transport/nats/index.js';
-import { optionsFromEnv } from '../../../src/transport/nats/connect.js';
+import { optionsFromEnv } from '../../../src/transport/nats/connection.js';
 import { describeWithNats, startNatsServer, type NatsServer } from '../../support/nats-server.js';
 
 const HEADERS = { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01', tracestate: 'a=1,b=2', 'x-request-id': 'order 42', 'request-id': 'r-1' };
@@ -89,8 +90,10 @@ describeWithNats('a request over a real nats-server', () => {
     const subscription = connection.subscribe('t.abort', { callback: () => void (requests += 1) });
     const controller = new AbortController();
     const sending = natsDispatch(connection).send('t.abort', HEADERS, [], { signal: controller.signal });
-    setTimeout(() => controller.abort(new Error('enough')), 20);
-    await expect(sending).rejects.toMatchObject({ code: 'ERR_CANCELLED', cause: { message: 'enough' } });
+    const outcome = expect(sending).rejects.toMatchObject({ code: 'ERR_CANCELLED', cause: { message: 'enough' } });
+    await until('the request', () => requests === 1);
+    controller.abort(new Error('enough'));
+    await outcome;
     await expect(natsDispatch(connection).send('t.abort', HEADERS, [], { signal: controller.signal })).rejects.toMatchObject({ code: 'ERR_CANCELLED' });
     await connection.flush();
     expect(requests).toBe(1);

@@ -266,7 +266,7 @@ describe('the span of an attempt', () => {
 });
 
 describe('a failed attempt', () => {
-  const MIGRATABLE: ErrorCode[] = ['ERR_CONNECT_FAILED', 'ERR_CONNECT_TIMEOUT', 'ERR_ACK_TIMEOUT', 'ERR_PROLOGUE_TIMEOUT', 'ERR_CONNECTION_CLOSED', 'ERR_WORKER_OVERLOADED', 'ERR_WORKER_UNAVAILABLE', 'ERR_UNKNOWN_ENDPOINT', 'ERR_GENERATE_FAILED'];
+  const MIGRATABLE: ErrorCode[] = ['ERR_CONNECT_FAILED', 'ERR_CONNECT_TIMEOUT', 'ERR_ACK_TIMEOUT', 'ERR_CONNECTION_CLOSED', 'ERR_WORKER_OVERLOADED', 'ERR_WORKER_UNAVAILABLE', 'ERR_UNKNOWN_ENDPOINT', 'ERR_GENERATE_FAILED'];
   it.each(MIGRATABLE)('of %s is followed by one on another worker', async (code) => {
     const { router: r, client } = router({ [A]: fails('opening', code), [B]: yields(1, 2) });
     expect(await collect(r.generate({}))).toEqual([1, 2]);
@@ -279,7 +279,7 @@ describe('a failed attempt', () => {
     expect(outcomes()).toEqual([code === 'ERR_RESPONSE_TIMEOUT' ? 'timeout' : 'worker_disconnected', 'success']);
   });
 
-  it.each(['ERR_REQUEST_REJECTED', 'ERR_FRAME_TOO_LARGE', 'ERR_TOO_MANY_IN_FLIGHT', 'ERR_MESSAGE_INVALID', 'ERR_CLIENT_CLOSED'] as const)('of %s is the caller\'s answer: another worker would do no better', async (code) => {
+  it.each(['ERR_PROLOGUE_TIMEOUT', 'ERR_LISTEN_FAILED', 'ERR_REQUEST_REJECTED', 'ERR_FRAME_TOO_LARGE', 'ERR_TOO_MANY_IN_FLIGHT', 'ERR_MESSAGE_INVALID', 'ERR_CLIENT_CLOSED'] as const)('of %s is the caller\'s answer: another worker would do no better', async (code) => {
     const { router: r, client } = router({ [A]: fails('opening', code), [B]: yields(1) });
     await expect(collect(r.generate({}))).rejects.toMatchObject({ code });
     expect(client.calls).toHaveLength(1);

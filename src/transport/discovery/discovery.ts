@@ -1,17 +1,111 @@
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { DynamoTracingError, errorFact } from '../../errors/index.js';
-import { invalidOption, randomHex } from '../../internal/index.js';
-import { RECORD_TARGETS } from '../../logging/index.js';
+import { functionOption, invalidOption, optionalOption, readOptions, stringOption, type Environment, type OptionsOf } from '../../internal/index.js';
+import { readLogger, RECORD_TARGETS, type LoggerOption } from '../../logging/index.js';
 import { isPayloadCodecName, type PayloadCodecName } from '../../protocol/index.js';
+import { callDuration, Deadline, durationOption } from '../deadline.js';
 import { Announcement } from './announcement.js';
-import type { Instance, InstanceTransport } from './instance.js';
-import { InstanceFiles } from './instance-files.js';
-import { InstanceReader } from './instance-reader.js';
-import type { InstanceWatch } from './instance-watch.js';
-import { endpointText, readEndpointName, type EndpointName } from './names.js';
-import { keepAliveMs, readFileDiscoveryOptions, type FileDiscoveryOptions, type FileDiscoverySettings } from './options.js';
-import { isInstanceId } from './store-key.js';
-import { awaitInstances, type WaitOptions } from './wait.js';
-import { WatchedEndpoints } from './watched-endpoints.js';
+import { InstanceFiles, InstanceReader } from './store.js';
+import { WatchedEndpoints, type InstanceWatch } from './watch.js';
+import { endpointText, instanceIdOption, newInstanceId, readEndpointName, type EndpointName, type Instance, type InstanceTransport } from './record.js';
+
+/** Options of {@link FileDiscovery}. */
+export interface FileDiscoveryOptions {
+  /** Root of the file store. Default: DYN_FILE_KV, else `<tmpdir>/dynamo_store_kv`, as Dynamo has it. */
+  readonly root?: string | undefined;
+  /** Milliseconds after which a file that nobody touched stands for a dead worker. Default 10000, at least 1000, as Dynamo has it. */
+  readonly ttlMs?: number | undefined;
+  /** Milliseconds between readings of a watched directory, beside those that its events ask for. Default 1000, at least 20. */
+  readonly rescanMs?: number | undefined;
+  /** Takes warnings: broken records, failed keep-alives. Default: the package's logger; false is silence. */
+  readonly logger?: LoggerOption | undefined;
+  /** Milliseconds since 1970, compared with files' modification times. Default: Date.now; for tests. */
+  readonly now?: (() => number) | undefined;
+  /** Variables that the defaults of `root` and of an announced codec are read from. Default process.env. */
+  readonly env?: Environment | undefined;
+}
+
+const SPEC = {
+  root: stringOption(''),
+  ttlMs: durationOption(10_000, { min: 1000 }),
+  rescanMs: durationOption(1000, { min: 20 }),
+  logger: readLogger,
+  now: functionOption<() => number>(),
+  env: optionalOption<Environment>('an object', (value) => typeof value === 'object' && value !== null),
+};
+
+export type FileDiscoverySettings = OptionsOf<typeof SPEC> & {
+  /** Codec of announcements that name none. */
+  readonly codec: PayloadCodecName;
+};
+
+/** @throws ERR_OPTION_INVALID */
+export function readFileDiscoveryOptions(options: FileDiscoveryOptions | undefined): FileDiscoverySettings {
+  const read = readOptions('fileDiscovery', SPEC, options);
+  const env = read.env ?? process.env;
+  const fromEnv = env['DYN_FILE_KV'] ?? '';
+  const root = [read.root, fromEnv].find((path) => path !== '') ?? join(tmpdir(), 'dynamo_store_kv');
+  // Dynamo's rule: unset, empty and anything else mean msgpack.
+  const codec = env['DYN_REQUEST_PLANE_CODEC'];
+  return Object.freeze({ ...read, root, codec: isPayloadCodecName(codec) ? codec : 'msgpack' });
+}
+
+/** Milliseconds between keep-alives: a third of the time to live, at least a second. */
+export function keepAliveMs(ttlMs: number): number {
+  return Math.max(ttlMs / 3, 1000);
+}
+
+/** Options of `waitForInstances`. */
+export interface WaitOptions {
+  /** Milliseconds to wait. Default 30000. */
+  readonly timeoutMs?: number | undefined;
+  /** How many instances to wait for. Default 1. */
+  readonly count?: number | undefined;
+  /** Ends the wait with ERR_CANCELLED. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Waits on a watch of its own, which it closes however it ends. */
+export async function awaitInstances(name: string, open: () => Promise<InstanceWatch>, { timeoutMs: given, count = 1, signal }: WaitOptions): Promise<readonly Instance[]> {
+  const timeoutMs = callDuration(given, 30_000, 'timeoutMs');
+  if (signal?.aborted === true) throw cancelled(signal);
+  const watch = await open();
+  try {
+    return await new Promise<readonly Instance[]>((resolve, reject) => {
+      // Not unref'd: the caller is waiting, its process must live to hear the answer.
+      const deadline = new Deadline(timeoutMs, () => settle(() => reject(tooFew(name, watch.instances.length, count, timeoutMs))));
+      const onAbort = (): void => settle(() => reject(cancelled(signal)));
+      const look = (): void => {
+        if (watch.instances.length >= count) settle(() => resolve(watch.instances));
+      };
+      const unsubscribe = watch.onChange(look);
+      const onClosed = (): void => settle(() => reject(new DynamoTracingError('ERR_CLIENT_CLOSED', 'discovery was closed while waiting')));
+      const unclose = watch.onClosed(onClosed);
+      function settle(step: () => void): void {
+        deadline.clear();
+        signal?.removeEventListener('abort', onAbort);
+        unsubscribe();
+        unclose();
+        step();
+      }
+      signal?.addEventListener('abort', onAbort, { once: true });
+      if (signal?.aborted === true) onAbort();
+      else if (watch.closed) onClosed();
+      else look();
+    });
+  } finally {
+    watch.close();
+  }
+}
+
+function tooFew(name: string, found: number, wanted: number, timeoutMs: number): DynamoTracingError {
+  return new DynamoTracingError('ERR_NO_WORKERS', `${name} has ${found} of ${wanted} instances after ${timeoutMs} ms`, { endpoint: name, found, wanted, timeoutMs });
+}
+
+function cancelled(signal: AbortSignal | undefined): DynamoTracingError {
+  return new DynamoTracingError('ERR_CANCELLED', 'waiting for instances was cancelled', { cause: signal?.reason });
+}
 
 /** What a worker announces. */
 export interface InstanceDraft extends EndpointName {
@@ -20,13 +114,8 @@ export interface InstanceDraft extends EndpointName {
   readonly instanceId?: bigint | undefined;
   /** `cpu` or `cuda`. Default: not said. */
   readonly deviceType?: string | undefined;
-  /** Default `json`. */
+  /** Default DYN_REQUEST_PLANE_CODEC, else `msgpack`, as in Dynamo. */
   readonly codec?: PayloadCodecName | undefined;
-}
-
-/** A new instance id: a random unsigned 64-bit integer. */
-export function newInstanceId(): bigint {
-  return BigInt(`0x${randomHex(8)}`);
 }
 
 /**
@@ -68,7 +157,7 @@ export class FileDiscovery {
    */
   async announce(draft: InstanceDraft): Promise<Announcement> {
     this.#open();
-    const announcement = new Announcement(this.#files, (gone) => this.#forget(gone), readDraft(draft));
+    const announcement = new Announcement(this.#files, (gone) => this.#forget(gone), readDraft(draft, this.#settings.codec));
     await announcement.publish(this.#now() - this.#settings.ttlMs);
     if (this.#closed !== undefined) {
       await announcement.withdraw();
@@ -162,10 +251,10 @@ function nameOf(endpoint: string | EndpointName): string {
   return endpointText(readEndpointName(endpoint, 'endpoint'));
 }
 
-function readDraft(draft: InstanceDraft): Instance {
+function readDraft(draft: InstanceDraft, defaultCodec: PayloadCodecName): Instance {
   const { namespace, component, endpoint } = readEndpointName(draft, 'instance');
-  const { instanceId = newInstanceId(), transport, deviceType, codec = 'json' } = draft;
-  if (!isInstanceId(instanceId)) throw invalidOption('instance.instanceId', 'a BigInt from 0 to 2^64 - 1', instanceId);
+  const { transport, deviceType, codec = defaultCodec } = draft;
+  const instanceId = instanceIdOption(draft.instanceId, 'instance.instanceId') ?? newInstanceId();
   const values: readonly unknown[] = Object.values(transport);
   if (!('tcp' in transport || 'nats_tcp' in transport) || values.length !== 1 || typeof values[0] !== 'string') throw invalidOption('instance.transport', '{ tcp } or { nats_tcp }', transport);
   if (!isPayloadCodecName(codec)) throw invalidOption('instance.codec', "'json' or 'msgpack'", codec);

@@ -1,0 +1,66 @@
+import { needPackage, type Environment } from '../../internal/index.js';
+import type { NatsHeaders } from '../../trace-context/index.js';
+
+// What is used of @nats-io/transport-node, spelled out: the published types must compile where it is not installed.
+
+/** A message of a NATS client, as far as it is used here. */
+export interface NatsMessage {
+  readonly data: Uint8Array;
+  readonly headers?: NatsHeaders;
+  respond(payload?: Uint8Array | string): boolean;
+}
+
+/** A subscription of a NATS client, as far as it is used here. */
+export interface NatsSubscription {
+  drain(): Promise<void>;
+}
+
+/** A connected NATS client, as far as it is used here: `connect()` of `@nats-io/transport-node` gives one. */
+export interface NatsConnection {
+  readonly info?: { readonly max_payload: number };
+  request(subject: string, payload?: Uint8Array | string, options?: { timeout: number; headers?: NatsHeaders }): Promise<NatsMessage>;
+  subscribe(subject: string, options?: { queue?: string; callback?: (error: Error | null, message: NatsMessage) => void }): NatsSubscription;
+  flush(): Promise<void>;
+  isClosed(): boolean;
+  close(): Promise<void>;
+}
+
+/** The module, as far as it is used here. */
+export interface NatsModule {
+  connect(options: Readonly<Record<string, unknown>>): Promise<NatsConnection>;
+  headers(): NatsHeaders;
+}
+
+/** The NATS client that is looked for. */
+export const NATS_PACKAGE = '@nats-io/transport-node';
+
+let loaded: NatsModule | undefined;
+
+/** The NATS client, looked for when it is first used. @throws ERR_DEPENDENCY_MISSING */
+export function natsModule(): NatsModule {
+  return (loaded ??= needPackage(NATS_PACKAGE, 'the NATS request plane') as NatsModule);
+}
+
+/** Settings of {@link connectNats}: whatever `connect()` of `@nats-io/transport-node` takes. */
+export type NatsConnectOptions = Readonly<Record<string, unknown>>;
+
+/**
+ * Connects to NATS with `@nats-io/transport-node`. Where `options` say nothing, Dynamo's variables do: NATS_SERVER (default
+ * `nats://localhost:4222`), and NATS_AUTH_USERNAME with NATS_AUTH_PASSWORD, else NATS_AUTH_TOKEN. The caller closes it.
+ * @throws ERR_DEPENDENCY_MISSING; what the client throws when it cannot connect
+ */
+export async function connectNats(options: NatsConnectOptions = {}): Promise<NatsConnection> {
+  return natsModule().connect({ ...optionsFromEnv(process.env), ...options });
+}
+
+/** @internal */
+export function optionsFromEnv(env: Environment): NatsConnectOptions {
+  const { NATS_SERVER: server, NATS_AUTH_USERNAME: user, NATS_AUTH_PASSWORD: pass, NATS_AUTH_TOKEN: token } = env;
+  const servers = { servers: isSet(server) ? server : 'nats://localhost:4222' };
+  if (isSet(user) && isSet(pass)) return { ...servers, user, pass };
+  return isSet(token) ? { ...servers, token } : servers;
+}
+
+function isSet(value: string | undefined): value is string {
+  return value !== undefined && value !== '';
+}

@@ -26,7 +26,7 @@ export function typeErrors(documents: readonly string[]): string[] {
   const snippets = documents.flatMap((name) => [...readFileSync(join(ROOT, name), 'utf8').matchAll(/```ts\n([\s\S]*?)```/g)].map(([, code], i) => [`${name}-${i}.ts`, code!] as const));
   const { config } = ts.readConfigFile(join(ROOT, 'tsconfig.json'), ts.sys.readFile.bind(ts.sys)) as { config: { compilerOptions: Record<string, unknown> } };
   const { options } = ts.convertCompilerOptionsFromJson({ ...config.compilerOptions, module: 'esnext', moduleResolution: 'bundler', isolatedModules: false }, ROOT);
-  const files = new Map(snippets.map(([name, code]) => [join(ROOT, name), `export {};${code.includes('dynamo-tracing/jest') ? " import { expect } from '@jest/globals';" : ''}\n${code}`]));
+  const files = new Map(snippets.map(([name, code]) => [join(ROOT, name), `export {};${code.includes('dynamo-tracing/jest') ? ` import { expect${code.includes("\ntest('") ? ', test' : ''} } from '@jest/globals';` : ''}\n${code}`]));
   files.set(join(ROOT, 'readers-own.d.ts'), READERS_OWN);
   const host = ts.createCompilerHost(options);
   const { readFile, fileExists } = host;
@@ -37,7 +37,9 @@ export function typeErrors(documents: readonly string[]): string[] {
     return text === undefined ? undefined : ts.createSourceFile(file, text, version);
   };
   const program = ts.createProgram([...files.keys()], options, host);
-  return ts.getPreEmitDiagnostics(program).filter(({ file }) => file === undefined || files.has(file.fileName)).map(({ file, start = 0, messageText }) => {
+  // Of the examples alone: `npm run typecheck` checks the files that they import.
+  const diagnostics = [...files.keys()].map((file) => program.getSourceFile(file)).flatMap((file) => [...program.getSyntacticDiagnostics(file), ...program.getSemanticDiagnostics(file)]);
+  return [...program.getOptionsDiagnostics(), ...program.getGlobalDiagnostics(), ...diagnostics].map(({ file, start = 0, messageText }) => {
     const line = file?.text.slice(file.text.lastIndexOf('\n', start) + 1).split('\n', 1)[0]?.trim() ?? '';
     return `${file === undefined ? '' : relative(ROOT, file.fileName)}: ${line}: ${ts.flattenDiagnosticMessageText(messageText, '\n')}`;
   });

@@ -6,7 +6,7 @@ import { FRAMEWORKS, type TestServer } from '../support/frameworks.js';
 import { RecordTap } from '../support/records.js';
 
 const warn = jest.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
-afterEach(() => warn.mockClear());
+afterEach(() => void warn.mockClear());
 
 const bad = (fields: unknown): OwnFields => fields as OwnFields;
 

@@ -37,7 +37,9 @@ export function typeErrors(documents: readonly string[]): string[] {
     return text === undefined ? undefined : ts.createSourceFile(file, text, version);
   };
   const program = ts.createProgram([...files.keys()], options, host);
-  return ts.getPreEmitDiagnostics(program).filter(({ file }) => file === undefined || files.has(file.fileName)).map(({ file, start = 0, messageText }) => {
+  // Of the examples alone: `npm run typecheck` checks the files that they import.
+  const diagnostics = [...files.keys()].map((file) => program.getSourceFile(file)).flatMap((file) => [...program.getSyntacticDiagnostics(file), ...program.getSemanticDiagnostics(file)]);
+  return [...program.getOptionsDiagnostics(), ...program.getGlobalDiagnostics(), ...diagnostics].map(({ file, start = 0, messageText }) => {
     const line = file?.text.slice(file.text.lastIndexOf('\n', start) + 1).split('\n', 1)[0]?.trim() ?? '';
     return `${file === undefined ? '' : relative(ROOT, file.fileName)}: ${line}: ${ts.flattenDiagnosticMessageText(messageText, '\n')}`;
   });

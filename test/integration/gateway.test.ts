@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { ExampleProcess } from '../support/processes.js';
 
 const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736';
@@ -48,24 +48,32 @@ describe('npm start', () => {
     expect(gateway.lines.filter((line) => line['level'] === 'WARN').map((line) => line['message'])).toEqual([expect.stringContaining('must be a valid UUID')]);
   }, 30_000);
 
-  test.each([
-    ['malformed JSON', '/v1/chat/completions', '{"model":', 'application/json', 400, 'validation'],
-    ['an unknown model', '/v1/chat/completions', chat({ model: 'other' }), 'application/json', 404, 'not_found'],
-    ['a wrong content type', '/v1/messages', chat(), 'text/plain', 415, 'validation'],
-    ['a body over the limit', '/v1/chat/completions', chat({ pad: 'x'.repeat(46 * 2 ** 20) }), 'application/json', 413, 'validation'],
-    ['a mistyped path', '/v1/chat/completion', chat(), 'application/json', 404, 'not_found'],
-  ])('%s is refused in the shape of its route, with DYN_LOG=error its record still has its ids', async (_name, path, body, type, status, errorType) => {
-    const gateway = run('main', { DYN_LOG: 'error' });
-    const res = await post(gateway, path, body, { 'content-type': type, traceparent: PARENT });
-    const answer = await res.json() as { type?: string; error: { message: string; type: string } };
-    expect(res.status).toBe(status);
-    expect(answer.error).toMatchObject({ message: expect.any(String), type: expect.any(String) });
-    expect(answer.type).toBe(path === '/v1/messages' ? 'error' : undefined);
-    expect(JSON.stringify(answer)).not.toMatch(/node_modules|\.ts:/);
-    const record = await gateway.record('request completed');
-    expect(record).toMatchObject({ level: 'ERROR', status: 'error', error_type: errorType, trace_id: TRACE, request_id: res.headers.get('request-id') });
-    expect(gateway.records('request received')).toEqual([]);
-  }, 30_000);
+  describe('refused in the shape of its route, with DYN_LOG=error its record still has its ids', () => {
+    let gateway: ExampleProcess;
+    beforeAll(() => {
+      gateway = ExampleProcess.start('main', { DYN_LOG: 'error' });
+    });
+    afterAll(() => gateway.stop());
+
+    test.each([
+      ['malformed JSON', '/v1/chat/completions', '{"model":', 'application/json', 400, 'validation'],
+      ['an unknown model', '/v1/chat/completions', chat({ model: 'other' }), 'application/json', 404, 'not_found'],
+      ['a wrong content type', '/v1/messages', chat(), 'text/plain', 415, 'validation'],
+      ['a body over the limit', '/v1/chat/completions', chat({ pad: 'x'.repeat(46 * 2 ** 20) }), 'application/json', 413, 'validation'],
+      ['a mistyped path', '/v1/chat/completion', chat(), 'application/json', 404, 'not_found'],
+    ])('%s', async (_name, path, body, type, status, errorType) => {
+      const res = await post(gateway, path, body, { 'content-type': type, traceparent: PARENT });
+      const answer = await res.json() as { type?: string; error: { message: string; type: string } };
+      expect(res.status).toBe(status);
+      expect(answer.error).toMatchObject({ message: expect.any(String), type: expect.any(String) });
+      expect(answer.type).toBe(path === '/v1/messages' ? 'error' : undefined);
+      expect(JSON.stringify(answer)).not.toMatch(/node_modules|\.ts:/);
+      const mine = (): Record<string, unknown> | undefined => gateway.records('request completed').find((record) => record['request_id'] === res.headers.get('request-id'));
+      await gateway.until(() => mine() !== undefined, 'its record');
+      expect(mine()).toMatchObject({ level: 'ERROR', status: 'error', error_type: errorType, trace_id: TRACE });
+      expect(gateway.records('request received')).toEqual([]);
+    }, 30_000);
+  });
 
   test('no worker is 503, in the dialect of the route', async () => {
     const gateway = run('main', { GATEWAY_WORKERS: 'tcp://127.0.0.1:9/none/generate' });

@@ -46,7 +46,7 @@ export function identify(tracing: Tracing, req: IdentifiedRequest, frameworkSpan
 function warnAboutTrust(serverSpan: Span): void {
   const { parentSpanContext } = serverSpan as { readonly parentSpanContext?: SpanContext };
   if (parentSpanContext?.isRemote !== true) return;
-  reportOnce('trustIncoming', 'an HTTP instrumentation has continued the trace of a request that trustIncoming does not trust: register untrustedPropagator() as the global propagator');
+  reportOnce('untrustedPropagator', 'an HTTP instrumentation has continued the trace of a request that trustIncoming does not trust: register untrustedPropagator() as the global propagator');
 }
 
 const IDS = Symbol.for('dynamo-tracing.request-ids.v1');

@@ -82,7 +82,7 @@ const CODES = {
 } as const satisfies Record<Exclude<Ack['kind'], 'accepted'>, readonly [ErrorCode, string]>;
 
 /** The error for an acknowledgement that refuses the request; `ack` holds its text. */
-export function ackError(ack: Ack, address: string): DynamoTracingError {
+export function ackError(ack: Ack, address: string, fact: 'address' | 'subject' = 'address'): DynamoTracingError {
   const [code, says] = CODES[ack.kind === 'accepted' ? 'rejected' : ack.kind];
-  return new DynamoTracingError(code, `worker ${address} ${says}: ${ack.text}`, { address, ack: ack.text });
+  return new DynamoTracingError(code, `worker ${address} ${says}: ${ack.text}`, { [fact]: address, ack: ack.text });
 }

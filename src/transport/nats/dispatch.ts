@@ -31,7 +31,7 @@ export function natsDispatch(connection: NatsConnection, options?: NatsDispatchO
       refuseTooLarge(connection, headersSize(sent), payload.length);
       const reply = await abortable(subject, signal, request(connection, subject, payload, sent, timeoutMs));
       const ack = readAck(reply.data);
-      if (ack.kind !== 'accepted') throw ackError(ack, subject);
+      if (ack.kind !== 'accepted') throw ackError(ack, subject, 'subject');
     },
   };
 }

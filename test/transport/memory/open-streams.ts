@@ -1,0 +1,45 @@
+import { RequestPlaneClient, RequestPlaneServer, Router, type PayloadCodecName } from 'dynamo-tracing/transport';
+
+// Opens many streams with long prompts, within a process of their own, and writes how many bytes are held for each prompt byte: run by memory.test.ts.
+const [, , opener, codec] = process.argv as unknown as [string, string, 'client' | 'router', PayloadCodecName];
+const STREAMS = 200;
+const PROMPT = 262_144;
+const collect = (globalThis as unknown as { gc: () => void }).gc;
+
+/** Heap and buffers after collections, in bytes: what a turn still refers to is let go with it, and what one has found is freed by the next. */
+async function heldBytes(): Promise<number> {
+  for (let round = 0; round < 10; round += 1) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    collect();
+  }
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
+}
+
+void (async () => {
+  const server = new RequestPlaneServer({ logger: false });
+  await server.listen();
+  // The handler lets its argument go: what a generator function was called with, the engine keeps for as long as it runs.
+  const { address } = server.endpoint('dynamo.backend.generate', (request) => {
+    const { length } = (request as { prompt: string }).prompt;
+    return (async function * () {
+      yield length;
+      await new Promise(() => undefined);
+    })();
+  });
+  const client = new RequestPlaneClient({ requestTimeoutMs: 30_000, logger: false });
+  const router = new Router({ client, addresses: [address], codec, logger: false, env: {} });
+  const open = async (n: number): Promise<AsyncIterableIterator<unknown>> => {
+    const request = { prompt: `${n} `.padEnd(PROMPT, 'x') };
+    const stream = opener === 'router' ? router.generate(request) : client.generate(address, request, { codec });
+    const { value } = await stream.next();
+    if (value !== PROMPT) throw new Error(`the worker read ${String(value)} characters`);
+    return stream;
+  };
+  await open(0);
+  const before = await heldBytes();
+  const streams = [];
+  for (let n = 1; n <= STREAMS; n += 1) streams.push(await open(n));
+  process.stdout.write(String((await heldBytes() - before) / (streams.length * PROMPT)));
+  process.exit(0);
+})();

@@ -142,8 +142,8 @@ export class ResponseReceiver<T> implements ResponseStream<T> {
         continue;
       }
       if (result === undefined) return;
+      this.#waiters.shift()?.resolve(result); // before anything more is read: that may be a failure, and would go to this waiter
       this.#readAhead();
-      this.#waiters.shift()?.resolve(result);
     }
   }
 

@@ -20,6 +20,8 @@ export interface RouteOptions extends Omit<StreamOptions, 'codec'> {
   readonly onWorker?: ((worker: RoutedWorker, attempt: number) => void) | undefined;
 }
 
+const GONE_AFTER_MS = 500;
+
 /**
  * Sends requests to one of an endpoint's workers. Every attempt on a worker is a `router.route_request` span, open until its
  * response stream ends, and parent of the worker's `handle_payload`. The client and the discovery stay their owner's.
@@ -111,9 +113,14 @@ export class Router {
     return this.#pending.open(worker, options, (callOptions) => client.openStream<T>(worker.address, request, callOptions));
   }
 
+  /** A record may be missing for a moment while its owner writes it anew: calls are given up when it is still missing a little later. */
   #onGone(worker: RoutedWorker): void {
-    this.#pending.fail(worker);
     this.#selection.forget(worker);
+    const giveUp = async (): Promise<void> => {
+      const listed = await this.#source.list();
+      if (!listed.some(({ address }) => address === worker.address)) this.#pending.fail(worker);
+    };
+    setTimeout(() => void giveUp().catch(() => undefined), GONE_AFTER_MS).unref(); // discovery that cannot be read tells nothing
   }
 
   #warm({ plane, address }: RoutedWorker): void {

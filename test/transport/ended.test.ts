@@ -17,6 +17,16 @@ async function opened(options: StreamOptions = {}): Promise<{ stream: ResponseSt
   return { stream, home: home! };
 }
 
+describe('an item that arrives in one piece with the failure behind it', () => {
+  it('is delivered to the call that waits for it, and the failure to the next', async () => {
+    const { stream, home } = await opened();
+    const waiting = [stream.next(), stream.next()] as const;
+    const settled = Promise.allSettled(waiting);
+    home.write(Buffer.concat([itemFrame(1), Buffer.alloc(64, 0xff)])); // a frame over every limit
+    expect(await settled).toMatchObject([{ status: 'fulfilled', value: { done: false, value: 1 } }, { status: 'rejected', reason: { code: 'ERR_FRAME_TOO_LARGE' } }]);
+  });
+});
+
 describe('`ended` of a stream that nobody asks for more', () => {
   it('settles when the worker has completed it', async () => {
     const { stream, home } = await opened();

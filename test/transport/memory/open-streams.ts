@@ -1,6 +1,6 @@
 import { RequestPlaneClient, RequestPlaneServer, Router, type PayloadCodecName } from 'dynamo-tracing/transport';
 
-// Opens many streams with long prompts, within a process of their own, and writes how many bytes are held for each prompt byte: run by memory.test.ts.
+// Opens many streams with long prompts, within a process of their own, and writes how many bytes are held for each prompt byte: run by memory.load.test.ts.
 const [, , opener, codec] = process.argv as unknown as [string, string, 'client' | 'router', PayloadCodecName];
 const STREAMS = 200;
 const PROMPT = 262_144;

@@ -51,7 +51,7 @@ export function decodePrologue(bytes: Uint8Array): Prologue {
 }
 
 /** Control frames. The worker may send only `sentinel` (no more frames), the frontend only `stop` and `kill`. */
-export const STREAM_CONTROLS = ['sentinel', 'stop', 'kill'] as const;
+const STREAM_CONTROLS = ['sentinel', 'stop', 'kill'] as const;
 export type StreamControl = (typeof STREAM_CONTROLS)[number];
 
 /** Writes a control message: the header of a header-only frame. */

@@ -1,7 +1,7 @@
 import { numberOption, type OptionReader } from '../internal/index.js';
 
 /** The longest time that a timer can hold, in milliseconds: 24.8 days. Node fires a longer one at once. */
-export const MAX_TIMER_MS = 2 ** 31 - 1;
+const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** Reads a duration in milliseconds, which a timer must be able to hold. */
 export function durationOption(fallback: number, { min = 0 } = {}): OptionReader<number> {

@@ -219,11 +219,6 @@ export function readClientOptions(options: RequestPlaneClientOptions = {}): Clie
   return readOptions('requestPlaneClient', clientSpec(options.env ?? process.env), options);
 }
 
-/** Settings of a worker behind any request plane. @throws ERR_OPTION_INVALID, ERR_ENV_INVALID */
-export function readWorkerOptions(owner: string, options: WorkerOptions = {}): WorkerSettings {
-  return readOptions(owner, workerSpec(options.env ?? process.env), options);
-}
-
 /** @throws ERR_OPTION_INVALID, ERR_ENV_INVALID */
 export function readServerOptions(options: RequestPlaneServerOptions = {}): ServerSettings {
   return readOptions('requestPlaneServer', serverSpec(options.env ?? process.env), options);

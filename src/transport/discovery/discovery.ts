@@ -41,7 +41,7 @@ export type FileDiscoverySettings = OptionsOf<typeof SPEC> & {
 };
 
 /** @throws ERR_OPTION_INVALID */
-export function readFileDiscoveryOptions(options: FileDiscoveryOptions | undefined): FileDiscoverySettings {
+function readFileDiscoveryOptions(options: FileDiscoveryOptions | undefined): FileDiscoverySettings {
   const read = readOptions('fileDiscovery', SPEC, options);
   const env = read.env ?? process.env;
   const fromEnv = env['DYN_FILE_KV'] ?? '';
@@ -67,7 +67,7 @@ export interface WaitOptions {
 }
 
 /** Waits on a watch of its own, which it closes however it ends. */
-export async function awaitInstances(name: string, open: () => Promise<InstanceWatch>, { timeoutMs: given, count = 1, signal }: WaitOptions): Promise<readonly Instance[]> {
+async function awaitInstances(name: string, open: () => Promise<InstanceWatch>, { timeoutMs: given, count = 1, signal }: WaitOptions): Promise<readonly Instance[]> {
   const timeoutMs = callDuration(given, 30_000, 'timeoutMs');
   if (signal?.aborted === true) throw cancelled(signal);
   const watch = await open();

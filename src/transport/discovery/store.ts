@@ -5,7 +5,7 @@ import { randomHex } from '../../internal/index.js';
 import { decodeInstance, endpointText, parseFileName, type Instance } from './record.js';
 
 /** Names that begin so are files being written, by any process. */
-export const TEMP_PREFIX = '.tmp_';
+const TEMP_PREFIX = '.tmp_';
 
 /** A record is a few hundred bytes: a larger file is not one and is not read. */
 const MAX_RECORD_SIZE = 65_536;

@@ -104,7 +104,7 @@ const SETTLE_MS = 10;
  * Says when a directory may have changed: soon after entries came or went, and every `everyMs` besides, since expiry is no
  * event and some file systems have none at all. Keeps no process alive.
  */
-export class DirectorySignal {
+class DirectorySignal {
   readonly #interval: NodeJS.Timeout;
   #watcher: FSWatcher | undefined;
   #settling: NodeJS.Timeout | undefined;

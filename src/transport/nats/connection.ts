@@ -32,7 +32,7 @@ export interface NatsModule {
 }
 
 /** The NATS client that is looked for. */
-export const NATS_PACKAGE = '@nats-io/transport-node';
+const NATS_PACKAGE = '@nats-io/transport-node';
 
 let loaded: NatsModule | undefined;
 

@@ -106,7 +106,7 @@ const CODES: Readonly<Record<string, readonly [ErrorCode, string]>> = {
 };
 
 /** Turns an error of the NATS client into one of ours; its own or a cause's name decides. */
-export function natsFailure(subject: string, cause: unknown, facts: Readonly<Record<string, unknown>>): DynamoTracingError {
+function natsFailure(subject: string, cause: unknown, facts: Readonly<Record<string, unknown>>): DynamoTracingError {
   for (let error = cause, depth = 0; error !== undefined && depth < 4; error = errorFact(error, 'cause'), depth += 1) {
     const row = CODES[String(errorFact(error, 'name'))];
     if (row !== undefined) return new DynamoTracingError(row[0], `NATS request to ${subject}: ${row[1]}`, { ...facts, cause });

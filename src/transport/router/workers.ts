@@ -26,7 +26,7 @@ export interface WorkerList {
   close(): void;
 }
 
-export function workerOfInstance({ instanceId, transport, codec }: Instance): RoutedWorker {
+function workerOfInstance({ instanceId, transport, codec }: Instance): RoutedWorker {
   const { plane, address } = reach(transport);
   return { workerId: instanceId, plane, address, codec };
 }

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ROOT_CONTEXT, SpanKind, type Context, type Span } from '@opentelemetry/api';
-import { guarded, reportFault } from '../internal/index.js';
+import { decided, guarded, reportFault } from '../internal/index.js';
 import { RECORD_TARGETS } from '../logging/index.js';
 import { adoptSpan, SPANS, startSpan, type SpanFields, type TracedSpan } from '../spans/index.js';
 import { activeContext, offerContextManager, runInRequest } from '../trace-context/index.js';
@@ -47,7 +47,7 @@ export function beginRequest(tracing: Tracing, arrival: Arrival): RequestRecorde
 
 function begin(tracing: Tracing, arrival: Arrival, active: Context): RequestRecorder | undefined {
   const { req, res, frameworkSpan } = arrival;
-  if (recorderOf(res) !== undefined || guarded<unknown>('ignore', () => tracing.ignore?.(req), false) === true) return undefined;
+  if (recorderOf(res) !== undefined || decided<unknown>('ignore', () => tracing.ignore?.(req), false) === true) return undefined;
   const routeClass = routeClassOf(tracing, arrival);
   const identity = identify(tracing, req, frameworkSpan, active);
   const logFields = { method: req.method ?? 'GET', uri: (tracing.includeQuery ? arrival.url : pathOf(arrival.url)).slice(0, MAX_URI_LENGTH) };
@@ -102,7 +102,7 @@ function genAiFields({ attributes }: Tracing, routeClass: RouteClass): SpanField
 function routeClassOf(tracing: Tracing, { req, url, mountedUrl }: Arrival): RouteClass {
   const found = tracing.routes.find(req.method ?? 'GET', pathOf(mountedUrl), pathOf(url));
   if (tracing.classify === undefined) return found;
-  const given = guarded('classify', () => tracing.classify?.(req), undefined);
+  const given = decided('classify', () => tracing.classify?.(req), undefined);
   return guarded('classify', () => reclassified(found, given), found);
 }
 

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { ROOT_CONTEXT, trace, type Context, type Link, type Span, type SpanContext } from '@opentelemetry/api';
-import { guarded, RateLimit, reportOnce } from '../internal/index.js';
+import { decided, RateLimit, reportOnce } from '../internal/index.js';
 import { escapeControls, RECORD_TARGETS, type Log } from '../logging/index.js';
 import { activeContext, extractTrace, newRequestId, remoteSpanContext, resolveRequestIds, spanContextOf, type CarrierReader, type RequestIds } from '../trace-context/index.js';
 import type { Tracing } from './options.js';
@@ -63,7 +63,7 @@ function resolveIds(headers: InboundHeaders, trusted: boolean): RequestIds {
 }
 
 function trusts(tracing: Tracing, req: IncomingMessage): boolean {
-  return guarded<unknown>('trustIncoming', () => tracing.trustIncoming(req), false) === true; // a promise is no trust
+  return decided<unknown>('trustIncoming', () => tracing.trustIncoming(req), false) === true;
 }
 
 /** Node joins repeated headers with a comma, over HTTP/2 too; where one is possible the values as they came decide. */

@@ -88,18 +88,18 @@ function managedContext(): Context {
 
 /** `context.with`, whose own faults keep `fn` from nothing: it runs once, and what it returns or throws is what comes back. */
 function managed<T>(ctx: Context, fn: () => T): T {
-  let ran: { readonly result: T } | undefined;
-  let hasBegun = false;
+  const run: { state: 'waiting' | 'inside' | 'done'; result?: T } = { state: 'waiting' };
   try {
     context.with(ctx, () => {
-      hasBegun = true;
-      ran = { result: fn() };
+      run.state = 'inside';
+      run.result = fn();
+      run.state = 'done';
     });
   } catch (error) {
-    if (hasBegun && ran === undefined) throw error;
+    if (run.state === 'inside') throw error;
     reportFault('context.with', error);
   }
-  return hasBegun ? (ran as unknown as { readonly result: T }).result : fn();
+  return run.state === 'done' ? (run.result as T) : fn();
 }
 
 /** Runs `fn` with `ctx` as the current context. */

@@ -5,7 +5,7 @@ import { onRecord } from '../logging/index.js';
 import type { CarrierTarget } from '../trace-context/index.js';
 import { tcpNetwork, type Network, type RequestPlaneClient, type RequestPlaneClientOptions } from '../transport/index.js';
 import { checkUrl, readLog, type AttachedServer, type AttachOptions } from './attached.js';
-import { emptyAnswer, HopLog, noteStartedSpan, requestBeingAnswered, tapHttp, Upstream, watchNats, withProbe, type AuditReport, type FetchProbe, type HopKind } from './audit/index.js';
+import { HopLog, noteStartedSpan, requestBeingAnswered, tapHttp, Upstream, watchNats, type AuditReport, type HopKind } from './audit/index.js';
 import { HarnessProxy } from './proxy/index.js';
 import { HarnessClient } from './harness-client.js';
 import { Leaks, type Closable } from './leaks.js';
@@ -115,10 +115,9 @@ export class Harness {
   }
 
   /** Starts an HTTP server for the app under test to call: what it gets is audited as the hop `gateway → <name>`. */
-  async upstream(handler: RequestListener = emptyAnswer, name = 'upstream'): Promise<Upstream> {
+  async upstream(handler?: RequestListener, name = 'upstream'): Promise<Upstream> {
     this.#checkOpen();
-    const upstream = await Upstream.start(name, handler, (hop) => this.#hopLog.hop(hop));
-    return this.own(`upstream ${name}`, upstream);
+    return this.own(`upstream ${name}`, await new Upstream(name, handler, (hop) => this.#hopLog.hop(hop)).listen());
   }
 
   /**
@@ -128,7 +127,7 @@ export class Harness {
    */
   async proxy(target: string, name?: string): Promise<HarnessProxy> {
     this.#checkOpen();
-    const proxy = await HarnessProxy.start(new URL(checkUrl(target, 'proxy.target')), name, (hop) => this.#hopLog.hop(hop));
+    const proxy = await new HarnessProxy(new URL(checkUrl(target, 'proxy.target')), (hop) => this.#hopLog.hop(hop), name).listen();
     return this.own(`proxy ${proxy.name}`, proxy);
   }
 
@@ -174,10 +173,7 @@ export class Harness {
    */
   readonly fetch = async (input: string | URL | Request, init?: RequestInit): Promise<Response> => {
     this.#checkOpen();
-    const probe: FetchProbe = { sent: {}, localPort: undefined, inbound: undefined };
-    const response = await withProbe(probe, () => fetch(input, init));
-    this.#hopLog.probed(response, probe);
-    return response;
+    return this.#hopLog.fetch(input, init);
   };
 
   /**
@@ -207,7 +203,7 @@ export class Harness {
   /** Tells the audit of a hop that the harness cannot see: worker to engine, a queue, a side car. */
   reportHop({ name, kind = 'other', sent, received }: ReportedHop): void {
     const [out, back] = [sent ?? received ?? {}, received ?? sent ?? {}].map((carrier) => hopHeaders(carrier));
-    this.#hopLog.hop({ name, kind, sent: out, received: back, controlId: undefined, faults: [], sender: requestBeingAnswered() });
+    this.#hopLog.hop({ name, kind, sent: out, received: back, sender: requestBeingAnswered() });
   }
 
   /** Takes a record that was written elsewhere: a line of another process's log, or a logger of the app that is not ours. */
@@ -271,8 +267,7 @@ export class Harness {
       },
       controlId: request.controlId,
       faults: request.faults,
-      // A connection carries frames of many requests: what wrote to it says nothing.
-      sender: undefined,
+      // No `sender`: a connection carries frames of many requests, what wrote to it says nothing.
     });
   };
 

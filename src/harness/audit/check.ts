@@ -17,7 +17,7 @@ function clientHop(request: CorrelatedRequest, spans: ReadonlyMap<string, Starte
   const { sent, inbound } = request;
   if (sent === undefined && inbound === undefined) return undefined;
   const received = inbound?.received ?? sent;
-  const problems: HopProblem[] = [...onTheWay({ name: CLIENT_HOP, sent, received, faults: [] })];
+  const problems: HopProblem[] = [...onTheWay({ name: CLIENT_HOP, sent, received })];
   const entered = parseTraceparent(sent?.['traceparent'] ?? '');
   if (entered !== undefined && request.traceId !== undefined && entered.traceId !== request.traceId && spans.size > 0) {
     problems.push({ hop: CLIENT_HOP, header: 'traceparent', expected: `trace ${entered.traceId}`, sent: sent?.['traceparent'], received: received?.['traceparent'], cause: `the gateway did not continue it: it began trace ${request.traceId}` });
@@ -71,7 +71,7 @@ function stateFault(expected: string, sent: string): string | undefined {
 }
 
 /** What was sent against what was received. A hop whose receiver got nothing at all has lost no header. */
-function* onTheWay({ name, sent, received, faults }: Pick<SeenHop, 'name' | 'sent' | 'received' | 'faults'>): Generator<HopProblem> {
+function* onTheWay({ name, sent, received, faults = [] }: Pick<SeenHop, 'name' | 'sent' | 'received' | 'faults'>): Generator<HopProblem> {
   if (sent === undefined || received === undefined) return;
   const blame = faults.length === 0 ? '' : ` (${faults.join(', ')})`;
   for (const header of AUDITED_HEADERS) {

@@ -3,7 +3,7 @@ import { idsOf, keysOf, traceOf, type RequestKeys, type TraceSubject } from '../
 import { checkRequest } from './check.js';
 import { correlate, spansById, type CorrelatedRequest } from './correlated-request.js';
 import type { AuditedHop, AuditedRequest, SeenHop } from './hop.js';
-import { inboundOf, type FetchProbe, type InboundListener, type InboundRequest } from './http-tap.js';
+import { inboundOf, watchedFetch, type InboundListener, type InboundRequest, type OutboundRequest } from './http-tap.js';
 import { AuditReport } from './report.js';
 
 /** Inbound requests and hops kept; what is older goes first. */
@@ -13,7 +13,8 @@ const MAX_KEPT = 20_000;
 export class HopLog implements InboundListener {
   readonly #inbound: InboundRequest[] = [];
   readonly #hops: SeenHop[] = [];
-  readonly #probes = new WeakMap<object, FetchProbe>();
+  /** Responses of `harness.fetch` to what was really sent. */
+  readonly #fetched = new WeakMap<object, OutboundRequest>();
   /** Requests that somebody asked about: an audit of everything includes them. */
   readonly #subjects = new Map<object, RequestKeys>();
 
@@ -37,16 +38,17 @@ export class HopLog implements InboundListener {
     this.onChange();
   }
 
-  /** Remembers what a fetch of ours really sent. */
-  probed(response: object, probe: FetchProbe): void {
-    this.#probes.set(response, probe);
+  /** The global fetch, whose response can be looked up although it may echo no id. */
+  async fetch(...args: Parameters<typeof fetch>): Promise<Response> {
+    const { response, request } = await watchedFetch(...args);
+    this.#fetched.set(response, request);
+    return response;
   }
 
   /** Everything that is known of a request. */
   request(subject: TraceSubject): CorrelatedRequest {
     const keys = keysOf(subject);
-    const probe = keys.response === undefined ? undefined : this.#probes.get(keys.response);
-    const known = probe === undefined ? keys : { ...keys, sent: keys.sent ?? probe.sent };
+    const known = { ...keys, sent: keys.sent ?? this.#fetched.get(keys.response ?? this)?.sent };
     if (typeof subject !== 'string' && 'headers' in subject) this.#subjects.set(keys.clientRequest ?? subject, known);
     return this.#correlate(known);
   }
@@ -90,7 +92,7 @@ export class HopLog implements InboundListener {
 
   #inboundOf({ clientRequest, response }: RequestKeys): InboundRequest | undefined {
     const found = clientRequest === undefined ? undefined : inboundOf(clientRequest);
-    return found ?? (response === undefined ? undefined : this.#probes.get(response)?.inbound);
+    return found ?? this.#fetched.get(response ?? this)?.inbound;
   }
 }
 

@@ -4,8 +4,8 @@ import type { InboundRequest } from './http-tap.js';
 /** Kinds of hops. */
 export type HopKind = 'http' | 'tcp' | 'engine' | 'upstream' | 'nats' | 'other';
 
-/** One crossing of a process boundary, as it was seen. */
-export interface SeenHop {
+/** One crossing of a process boundary. */
+interface Hop {
   /** E.g. `gateway → worker dynamo.backend.generate`. */
   readonly name: string;
   readonly kind: HopKind;
@@ -13,12 +13,16 @@ export interface SeenHop {
   readonly sent: HopHeaders | undefined;
   /** What the receiver got; undefined when nothing reached it. */
   readonly received: HopHeaders | undefined;
+}
+
+/** A hop as it was seen. */
+export interface SeenHop extends Hop {
   /** A request id that travelled otherwise than in headers. */
-  readonly controlId: string | undefined;
+  readonly controlId?: string | undefined;
   /** Faults that hit it. */
-  readonly faults: readonly string[];
+  readonly faults?: readonly string[];
   /** The request whose handler sent it, by async context; undefined when that cannot be told. */
-  readonly sender: InboundRequest | undefined;
+  readonly sender?: InboundRequest | undefined;
 }
 
 /** A header that did not come through a hop as it should. */
@@ -33,11 +37,7 @@ export interface HopProblem {
 }
 
 /** One hop of an audited request. */
-export interface AuditedHop {
-  readonly name: string;
-  readonly kind: HopKind;
-  readonly sent: HopHeaders | undefined;
-  readonly received: HopHeaders | undefined;
+export interface AuditedHop extends Hop {
   readonly problems: readonly HopProblem[];
 }
 

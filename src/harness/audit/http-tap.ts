@@ -9,21 +9,12 @@ import type { StartedSpan } from '../record/index.js';
 import { hopHeaders, type HopHeaders } from '../trace/index.js';
 
 /** A request that an HTTP server of this process got, whatever framework serves it. */
-export interface InboundRequest {
-  readonly method: string;
-  readonly url: string;
-  readonly received: HopHeaders;
+export class InboundRequest {
   /** The response has closed. */
-  readonly finished: boolean;
-  /** Traces of the spans that its handler started, by async context: the gateway's own first. */
-  readonly traceIds: ReadonlySet<string>;
-  /** Request ids that these spans name. */
-  readonly requestIds: ReadonlySet<string>;
-}
-
-class Inbound implements InboundRequest {
   finished = false;
+  /** Traces of the spans that its handler started, by async context: the gateway's own first. */
   readonly traceIds = new Set<string>();
+  /** Request ids that these spans name. */
   readonly requestIds = new Set<string>();
 
   constructor(
@@ -33,11 +24,15 @@ class Inbound implements InboundRequest {
   ) {}
 }
 
-/** One request made by `harness.fetch`. */
-export interface FetchProbe {
-  sent: HopHeaders;
-  localPort: number | undefined;
-  inbound: InboundRequest | undefined;
+/** A request that a client of this process sends. */
+export interface OutboundRequest {
+  /** The request whose handler sends it. */
+  sender?: InboundRequest | undefined;
+  /** What a fetch really sent, and from which port. */
+  sent?: HopHeaders;
+  localPort?: number | undefined;
+  /** What a server of this process made of it. */
+  inbound?: InboundRequest | undefined;
 }
 
 /** What is told of inbound requests. */
@@ -46,23 +41,21 @@ export interface InboundListener {
   finished(request: InboundRequest): void;
 }
 
-const state = processState('http-tap.v2', () => ({
+const state = processState('http-tap.v3', () => ({
   listeners: new Set<InboundListener>(),
   /** The request whose handler runs. */
-  answering: new AsyncLocalStorage<Inbound | undefined>(),
+  answering: new AsyncLocalStorage<InboundRequest | undefined>(),
   /** Ports of the harness's own servers: what they get is no request of the app under test. */
   ownPorts: new Set<number>(),
   /** The last request on each open connection, by the client's port. */
-  byPeerPort: new Map<number, Inbound>(),
-  /** Requests that clients of this process send (ClientRequest, undici's) to the request whose handler made them. */
-  senderOf: new WeakMap<object, { readonly sender: Inbound | undefined }>(),
-  /** The same for the request that is on a connection now, by the client's port. */
-  senderOn: new Map<number, Inbound>(),
+  byPeerPort: new Map<number, InboundRequest>(),
+  /** Requests that clients of this process send: by ClientRequest or undici's request. */
+  outbound: new WeakMap<object, OutboundRequest>(),
+  /** Who sent the request that is on a connection now, by the client's port. */
+  senderOn: new Map<number, InboundRequest>(),
   watchedSockets: new WeakSet<Socket>(),
-  /** ClientRequests to what a server of this process made of them. */
-  answered: new WeakMap<object, InboundRequest>(),
-  probes: new WeakMap<object, FetchProbe>(),
-  probe: new AsyncLocalStorage<FetchProbe>(),
+  /** Set while `harness.fetch` makes its request. */
+  fetching: new AsyncLocalStorage<OutboundRequest>(),
 }));
 
 /** Node's own diagnostics: they tell of every request, with no middleware and no patch. */
@@ -114,12 +107,13 @@ export function ownPort(port: number): () => void {
 
 /** What a server of this process made of a client's request. */
 export function inboundOf(clientRequest: object): InboundRequest | undefined {
-  return state.answered.get(clientRequest);
+  return state.outbound.get(clientRequest)?.inbound;
 }
 
-/** Runs `fn`, a fetch, and notes what it really sends and who gets it. */
-export function withProbe<T>(probe: FetchProbe, fn: () => T): T {
-  return state.probe.run(probe, fn);
+/** The global fetch, with a note of what it really sends and who gets it. */
+export async function watchedFetch(...args: Parameters<typeof fetch>): Promise<{ readonly response: Response; readonly request: OutboundRequest }> {
+  const request: OutboundRequest = {};
+  return { response: await state.fetching.run(request, () => fetch(...args)), request };
 }
 
 function onServerRequest({ request, response, socket }: { request: IncomingMessage; response: ServerResponse; socket: Socket }): void {
@@ -132,27 +126,35 @@ function onServerRequest({ request, response, socket }: { request: IncomingMessa
   }
   // Everything that the handler does comes from this call: what is entered here is its async context.
   if (state.ownPorts.has(localPort)) return state.answering.enterWith(state.senderOn.get(remotePort));
-  const inbound = new Inbound(request.method ?? 'GET', request.url ?? '/', hopHeaders(request.headersDistinct));
+  const inbound = new InboundRequest(request.method ?? 'GET', request.url ?? '/', hopHeaders(request.headersDistinct));
   state.answering.enterWith(inbound);
   state.byPeerPort.set(remotePort, inbound);
   response.once('close', () => {
     inbound.finished = true;
     if (state.byPeerPort.get(remotePort) === inbound && socket.destroyed) state.byPeerPort.delete(remotePort);
-    for (const listener of state.listeners) guarded('harness http listener', () => listener.finished(inbound), undefined);
+    tell((listener) => listener.finished(inbound));
   });
-  for (const listener of state.listeners) guarded('harness http listener', () => listener.inbound(inbound), undefined);
+  tell((listener) => listener.inbound(inbound));
+}
+
+function tell(say: (listener: InboundListener) => void): void {
+  for (const listener of state.listeners) guarded('harness http listener', () => say(listener), undefined);
 }
 
 function onClientRequest({ request }: { request: { readonly socket: Socket | null; once(event: 'socket', listener: (socket: Socket) => void): unknown } }): void {
-  if (state.senderOf.has(request)) return;
-  const sender = state.answering.getStore();
-  state.senderOf.set(request, { sender });
+  const { sender } = outboundOf(request);
   if (request.socket !== null) noteSender(request.socket, sender);
   else request.once('socket', (socket) => noteSender(socket, sender));
 }
 
+function outboundOf(request: object): OutboundRequest {
+  const outbound = state.outbound.get(request) ?? Object.assign(state.fetching.getStore() ?? {}, { sender: state.answering.getStore() });
+  state.outbound.set(request, outbound);
+  return outbound;
+}
+
 /** A server of this process sees the client's port: that is how it learns who has sent what it gets. */
-function noteSender(socket: Socket, sender: Inbound | undefined): void {
+function noteSender(socket: Socket, sender: InboundRequest | undefined): void {
   if (socket.connecting) return void socket.once('connect', () => noteSender(socket, sender));
   const { localPort } = socket;
   const { senderOn } = state;
@@ -166,27 +168,22 @@ function noteSender(socket: Socket, sender: Inbound | undefined): void {
 
 /** When a client sees the head of a response, the last request on its connection is the one that was answered. */
 function onClientResponse({ request, response }: { request: object; response: IncomingMessage }): void {
-  const { localPort } = response.socket;
-  const inbound = localPort === undefined ? undefined : state.byPeerPort.get(localPort);
-  if (inbound !== undefined) state.answered.set(request, inbound);
+  outboundOf(request).inbound = state.byPeerPort.get(response.socket.localPort ?? 0);
 }
 
 function onFetch({ request }: { request: object }): void {
-  state.senderOf.set(request, { sender: state.answering.getStore() });
-  const probe = state.probe.getStore();
-  if (probe !== undefined) state.probes.set(request, probe);
+  outboundOf(request);
 }
 
 function onFetchSent({ request, headers, socket }: { request: object; headers: string; socket: Socket }): void {
-  noteSender(socket, state.senderOf.get(request)?.sender);
-  const probe = state.probes.get(request);
-  if (probe === undefined) return;
+  const outbound = outboundOf(request);
+  noteSender(socket, outbound.sender);
   const lines = headers.split('\r\n').map((line) => /^([^:]+):\s*(.*)$/.exec(line)).filter((line) => line !== null);
-  probe.sent = hopHeaders(Object.fromEntries(lines.map(([, name = '', value = '']) => [name, value])));
-  probe.localPort = socket.localPort;
+  outbound.sent = hopHeaders(Object.fromEntries(lines.map(([, name = '', value = '']) => [name, value])));
+  outbound.localPort = socket.localPort;
 }
 
 function onFetchAnswered({ request }: { request: object }): void {
-  const probe = state.probes.get(request);
-  if (probe?.localPort !== undefined) probe.inbound = state.byPeerPort.get(probe.localPort);
+  const outbound = outboundOf(request);
+  outbound.inbound = state.byPeerPort.get(outbound.localPort ?? 0);
 }

@@ -44,5 +44,5 @@ function receiving(method: Method, note: Note): Method {
 
 function noteHop(note: Note, name: string, side: 'sent' | 'received', headers: CarrierTarget | undefined): void {
   const seen = hopHeaders(headers ?? {});
-  note({ name, kind: 'nats', sent: side === 'sent' ? seen : undefined, received: side === 'received' ? seen : undefined, controlId: undefined, faults: [], sender: side === 'sent' ? requestBeingAnswered() : undefined });
+  note({ name, kind: 'nats', sent: side === 'sent' ? seen : undefined, received: side === 'received' ? seen : undefined, sender: side === 'sent' ? requestBeingAnswered() : undefined });
 }

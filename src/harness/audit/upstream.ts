@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders, RequestListener } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { LoopbackServer } from '../loopback-server.js';
 import { hopHeaders } from '../trace/index.js';
 import type { SeenHop } from './hop.js';
@@ -12,46 +12,28 @@ export interface UpstreamRequest {
 }
 
 /** An HTTP server for the app under test to call: what it gets is audited as a hop. */
-export class Upstream {
+export class Upstream extends LoopbackServer {
   readonly requests: UpstreamRequest[] = [];
-  readonly #server: LoopbackServer;
 
-  private constructor(
+  /** @internal `harness.upstream()` starts one. */
+  constructor(
     readonly name: string,
-    handler: RequestListener,
-    onHop: (hop: SeenHop) => void,
+    private readonly handler: RequestListener = emptyAnswer,
+    private readonly onHop: (hop: SeenHop) => void,
   ) {
-    this.#server = new LoopbackServer((req, res) => {
-      this.requests.push({ method: req.method ?? 'GET', url: req.url ?? '/', headers: req.headers });
-      const headers = hopHeaders(req.headersDistinct);
-      onHop({ name: `gateway → ${name}`, kind: 'upstream', sent: headers, received: headers, controlId: undefined, faults: [], sender: requestBeingAnswered() });
-      handler(req, res);
-    });
+    super();
   }
 
-  /** @internal Starts one on loopback; `harness.upstream()` does it for you. */
-  static async start(name: string, handler: RequestListener, onHop: (hop: SeenHop) => void): Promise<Upstream> {
-    const upstream = new Upstream(name, handler, onHop);
-    await upstream.#server.listen();
-    return upstream;
-  }
-
-  get port(): number {
-    return this.#server.port;
-  }
-
-  /** `http://127.0.0.1:port`. */
-  get url(): string {
-    return this.#server.url;
-  }
-
-  close(): Promise<void> {
-    return this.#server.close();
+  protected override onRequest(req: IncomingMessage, res: ServerResponse & { req: IncomingMessage }): void {
+    this.requests.push({ method: req.method ?? 'GET', url: req.url ?? '/', headers: req.headers });
+    const headers = hopHeaders(req.headersDistinct);
+    this.onHop({ name: `gateway → ${this.name}`, kind: 'upstream', sent: headers, received: headers, sender: requestBeingAnswered() });
+    this.handler(req, res);
   }
 }
 
 /** The answer of an upstream that was given no handler. */
-export const emptyAnswer: RequestListener = (req, res) => {
+const emptyAnswer: RequestListener = (req, res) => {
   req.resume();
   req.once('end', () => res.setHeader('content-type', 'application/json').end('{}'));
 };

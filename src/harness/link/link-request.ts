@@ -18,39 +18,27 @@ export interface LinkRequest {
 
 /** A request on its way through a link. */
 export class LinkedRequest implements LinkRequest {
+  readonly endpointPath: string | undefined;
+  readonly sent: RequestHeaders;
   received: RequestHeaders | undefined;
-  #hitting: readonly Fault[] = [];
+  readonly controlId: string | undefined;
   /** Names the stream that the worker will dial home with. */
   readonly subject: string | undefined;
-  readonly controlId: string | undefined;
+  hitting: readonly Fault[] = [];
 
   constructor(
     readonly index: number,
-    private readonly frame: RequestFrame,
+    frame: RequestFrame,
   ) {
     const control = readControl(frame);
-    this.subject = control?.connectionInfo.subject;
+    this.endpointPath = frame.endpointPath;
+    this.sent = frame.headers;
     this.controlId = control?.id;
-  }
-
-  get endpointPath(): string | undefined {
-    return this.frame.endpointPath;
-  }
-
-  get sent(): RequestHeaders {
-    return this.frame.headers;
+    this.subject = control?.connectionInfo.subject;
   }
 
   get faults(): readonly string[] {
-    return this.#hitting.map(({ name }) => name);
-  }
-
-  get hitting(): readonly Fault[] {
-    return this.#hitting;
-  }
-
-  set hitting(faults: readonly Fault[]) {
-    this.#hitting = faults;
+    return this.hitting.map(({ name }) => name);
   }
 }
 

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { requestBeingAnswered, type SeenHop } from '../audit/index.js';
-import { FaultTimers, Injections, ofKind, onSide, type Fault, type InjectedFault, type InjectOptions } from '../link/index.js';
+import { Injections, ofKind, onSide, type Fault, type InjectedFault, type InjectOptions } from '../link/index.js';
 import { LoopbackServer } from '../loopback-server.js';
 import { hopHeaders } from '../trace/index.js';
 import { forward } from './forward.js';
@@ -33,32 +33,17 @@ function isHttpFault(fault: Fault): boolean {
 }
 
 /** A reverse proxy on loopback that notes what goes through it and plays faults: HTTP/1.1, both ways as it comes. */
-export class HarnessProxy {
+export class HarnessProxy extends LoopbackServer {
   readonly requests: ProxiedRequest[] = [];
-  readonly #server = new LoopbackServer((req, res) => this.#onRequest(req, res));
-  readonly #timers = new FaultTimers();
   readonly #injections = new Injections<ProxiedRequest>({ name: 'HTTP: headers, delay, truncate of the response, status, hang and disconnect before an answer', takes: isHttpFault });
 
-  private constructor(
-    private readonly target: URL,
-    readonly name: string,
-    private readonly onHop: (hop: SeenHop) => void,
-  ) {}
-
   /** @internal `harness.proxy()` starts one. */
-  static async start(target: URL, name: string | undefined, onHop: (hop: SeenHop) => void): Promise<HarnessProxy> {
-    const proxy = new HarnessProxy(target, name ?? target.host, onHop);
-    await proxy.#server.listen();
-    return proxy;
-  }
-
-  get port(): number {
-    return this.#server.port;
-  }
-
-  /** `http://127.0.0.1:port`, for the app under test in place of the target's own. */
-  get url(): string {
-    return this.#server.url;
+  constructor(
+    private readonly target: URL,
+    private readonly onHop: (hop: SeenHop) => void,
+    readonly name = target.host,
+  ) {
+    super();
   }
 
   /**
@@ -77,21 +62,20 @@ export class HarnessProxy {
 
   /** Refuses new connections; requests that are under way go on. `restart()` ends it. */
   refuseConnections(): void {
-    this.#server.refuse();
+    this.refuse();
   }
 
   /** Accepts connections again, at the same address. */
-  restart(): Promise<void> {
-    return this.#server.listen(this.port);
+  async restart(): Promise<void> {
+    await this.listen(this.port);
   }
 
-  async close(): Promise<void> {
-    this.#timers.close();
-    await this.#server.close();
-    this.#injections.clear();
+  override async close(): Promise<void> {
+    await super.close();
+    this.#injections.close();
   }
 
-  #onRequest(req: IncomingMessage, res: ServerResponse): void {
+  protected override onRequest(req: IncomingMessage, res: ServerResponse): void {
     const request: Recorded = { index: this.requests.length, method: req.method ?? 'GET', url: req.url ?? '/', sent: distinct(req.rawHeaders), received: undefined, status: undefined, error: undefined, faults: [] };
     const hitting = this.#injections.hitting(request);
     request.faults = hitting.map(({ name }) => name);
@@ -103,7 +87,6 @@ export class HarnessProxy {
       get received() {
         return request.received === undefined ? undefined : hopHeaders(request.received);
       },
-      controlId: undefined,
       faults: request.faults,
       sender: requestBeingAnswered(),
     });
@@ -124,7 +107,7 @@ export class HarnessProxy {
     const later = (): void => {
       const delay = onSide(hitting, 'delay', 'request');
       if (delay === undefined) go();
-      else this.#timers.after(delay.ms, go);
+      else this.#injections.after(delay.ms, go);
     };
     if (stop === undefined) later();
     else this.#injections.untilCleared(later);
@@ -139,7 +122,7 @@ export class HarnessProxy {
       onAnswer: (status, go) => {
         request.status = status;
         if (delay === undefined) go();
-        else this.#timers.after(delay.ms, go);
+        else this.#injections.after(delay.ms, go);
       },
       onError: (code) => (request.error = code),
       cutAfter: onSide(hitting, 'truncate', 'response')?.bytes,

@@ -1,5 +1,6 @@
 import { context, createContextKey, ROOT_CONTEXT, trace, type ContextManager, type Span, type Tracer, type TracerProvider } from '@opentelemetry/api';
 import { guarded } from '../../internal/index.js';
+import { processState } from '../process-state.js';
 import { finishedSpan, startedSpan, type FinishedSpan, type ReadableSpanLike, type StartedSpan } from './finished-span.js';
 import { makeContextManager, makeProvider, type SpanProcessorLike } from './sdk.js';
 
@@ -30,10 +31,7 @@ interface TapState {
   undo: (() => void)[];
 }
 
-const STATE = Symbol.for('dynamo-tracing.harness.span-tap.v1');
-const state = ((globalThis as Record<symbol, unknown>)[STATE] ??= {
-  listeners: new Set(), hooked: new WeakSet(), wrapped: new WeakMap(), own: undefined, manager: undefined, undo: [],
-} satisfies TapState) as TapState;
+const state = processState('span-tap.v1', (): TapState => ({ listeners: new Set(), hooked: new WeakSet(), wrapped: new WeakMap(), own: undefined, manager: undefined, undo: [] }));
 
 /**
  * Hears every recorded span of this process until the returned function is called. With no tracer provider registered it

@@ -15,7 +15,8 @@ export function connectionProblems(trace: HarnessTrace): readonly string[] {
 function rootProblems(trace: HarnessTrace): string[] {
   const roots = buildTree(trace.spans).map(({ span }) => span);
   const ids = new Set(trace.spans.map(({ spanId }) => spanId));
-  const caller = callerSpan(trace, roots);
+  // The caller's span, outside the trace as it was recorded: what the client sent, else what the first root names.
+  const caller = trace.callerSpanId ?? roots[0]?.parentSpanId;
   const problems: string[] = [];
   if (roots.length > 1) problems.push(`${roots.length} roots instead of one: ${roots.map(({ name }) => name).join(', ')}`);
   for (const span of trace.spans) {
@@ -24,11 +25,6 @@ function rootProblems(trace: HarnessTrace): string[] {
     else if (roots.length > 1) problems.push(`wrong parent: ${span.name} continues ${caller}, the span of the caller outside; ${roots.filter((other) => other !== span).map(({ name }) => name).join(', ')} ${roots.length > 2 ? 'do' : 'does'} so too`);
   }
   return problems;
-}
-
-/** The caller's span, outside the trace as it was recorded: what the client sent, else what the first root names. */
-function callerSpan(trace: HarnessTrace, roots: readonly FinishedSpan[]): string | undefined {
-  return trace.callerSpanId ?? roots[0]?.parentSpanId;
 }
 
 function reusedIds(spans: readonly FinishedSpan[]): string[] {

@@ -32,11 +32,11 @@ export class HopLog implements InboundListener {
     this.onChange();
   }
 
-  hop(hop: SeenHop): void {
+  readonly hop = (hop: SeenHop): void => {
     this.#hops.push(hop);
     if (this.#hops.length > MAX_KEPT) this.#hops.shift();
     this.onChange();
-  }
+  };
 
   /** The global fetch, whose response can be looked up although it may echo no id. */
   async fetch(...args: Parameters<typeof fetch>): Promise<Response> {

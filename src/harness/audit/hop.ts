@@ -1,4 +1,5 @@
-import type { HopHeaders } from '../trace/index.js';
+import type { CarrierTarget } from '../../trace-context/index.js';
+import { hopHeaders, type HopHeaders } from '../trace/index.js';
 import type { InboundRequest } from './http-tap.js';
 
 /** Kinds of hops. */
@@ -20,9 +21,19 @@ export interface SeenHop extends Hop {
   /** A request id that travelled otherwise than in headers. */
   readonly controlId?: string | undefined;
   /** Faults that hit it. */
-  readonly faults?: readonly string[];
+  readonly faults?: readonly string[] | undefined;
   /** The request whose handler sent it, by async context; undefined when that cannot be told. */
   readonly sender?: InboundRequest | undefined;
+}
+
+/** The hop of a request that may be received later, as one that hangs. */
+export function requestHop(name: string, kind: HopKind, request: { readonly sent: CarrierTarget; readonly received: CarrierTarget | undefined } & Pick<SeenHop, 'controlId' | 'faults'>, sender?: InboundRequest): SeenHop {
+  return {
+    name, kind, sent: hopHeaders(request.sent), controlId: request.controlId, faults: request.faults, sender,
+    get received() {
+      return request.received === undefined ? undefined : hopHeaders(request.received);
+    },
+  };
 }
 
 /** A header that did not come through a hop as it should. */

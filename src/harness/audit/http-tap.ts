@@ -28,9 +28,8 @@ export class InboundRequest {
 export interface OutboundRequest {
   /** The request whose handler sends it. */
   sender?: InboundRequest | undefined;
-  /** What a fetch really sent, and from which port. */
+  /** What a fetch really sent. */
   sent?: HopHeaders;
-  localPort?: number | undefined;
   /** What a server of this process made of it. */
   inbound?: InboundRequest | undefined;
 }
@@ -47,13 +46,11 @@ const state = processState('http-tap.v3', () => ({
   answering: new AsyncLocalStorage<InboundRequest | undefined>(),
   /** Ports of the harness's own servers: what they get is no request of the app under test. */
   ownPorts: new Set<number>(),
-  /** The last request on each open connection, by the client's port. */
-  byPeerPort: new Map<number, InboundRequest>(),
   /** Requests that clients of this process send: by ClientRequest or undici's request. */
   outbound: new WeakMap<object, OutboundRequest>(),
-  /** Who sent the request that is on a connection now, by the client's port. */
-  senderOn: new Map<number, InboundRequest>(),
-  watchedSockets: new WeakSet<Socket>(),
+  /** How the two sides of a request meet, by the client's port: what was sent and no server of this process has got, and what was got and nobody has sent. */
+  sentFrom: new Map<number, { readonly socket: Socket; readonly outbound: OutboundRequest }>(),
+  gotFrom: new Map<number, InboundRequest>(),
   /** Set while `harness.fetch` makes its request. */
   fetching: new AsyncLocalStorage<OutboundRequest>(),
 }));
@@ -64,10 +61,8 @@ const CHANNELS: readonly (readonly [string, (message: unknown) => void])[] = [
   // Node 20 has only the second of these two: it comes when the request has been written.
   channel('http.client.request.created', onClientRequest),
   channel('http.client.request.start', onClientRequest),
-  channel('http.client.response.finish', onClientResponse),
-  channel('undici:request:create', onFetch),
+  channel('undici:request:create', ({ request }: { request: object }) => void outboundOf(request)),
   channel('undici:client:sendHeaders', onFetchSent),
-  channel('undici:request:headers', onFetchAnswered),
 ];
 
 /** A listener that throws would end the process. */
@@ -82,8 +77,8 @@ export function tapHttp(listener: InboundListener): () => void {
   return () => {
     if (!state.listeners.delete(listener) || state.listeners.size > 0) return;
     for (const [name, listen] of CHANNELS) unsubscribe(name, listen);
-    state.byPeerPort.clear();
-    state.senderOn.clear();
+    state.sentFrom.clear();
+    state.gotFrom.clear();
   };
 }
 
@@ -124,14 +119,18 @@ function onServerRequest({ request, response, socket }: { request: IncomingMessa
     process.emitWarning(faked.message, { code: faked.code });
     socket.destroy();
   }
+  const sent = state.sentFrom.get(remotePort);
+  const outbound = sent?.socket.destroyed === false ? sent.outbound : undefined;
+  state.sentFrom.delete(remotePort);
   // Everything that the handler does comes from this call: what is entered here is its async context.
-  if (state.ownPorts.has(localPort)) return state.answering.enterWith(state.senderOn.get(remotePort));
+  if (state.ownPorts.has(localPort)) return state.answering.enterWith(outbound?.sender);
   const inbound = new InboundRequest(request.method ?? 'GET', request.url ?? '/', hopHeaders(request.headersDistinct));
   state.answering.enterWith(inbound);
-  state.byPeerPort.set(remotePort, inbound);
+  if (outbound !== undefined) outbound.inbound = inbound;
+  else state.gotFrom.set(remotePort, inbound);
   response.once('close', () => {
     inbound.finished = true;
-    if (state.byPeerPort.get(remotePort) === inbound && socket.destroyed) state.byPeerPort.delete(remotePort);
+    if (state.gotFrom.get(remotePort) === inbound) state.gotFrom.delete(remotePort);
     tell((listener) => listener.finished(inbound));
   });
   tell((listener) => listener.inbound(inbound));
@@ -142,9 +141,16 @@ function tell(say: (listener: InboundListener) => void): void {
 }
 
 function onClientRequest({ request }: { request: { readonly socket: Socket | null; once(event: 'socket', listener: (socket: Socket) => void): unknown } }): void {
-  const { sender } = outboundOf(request);
-  if (request.socket !== null) noteSender(request.socket, sender);
-  else request.once('socket', (socket) => noteSender(socket, sender));
+  const outbound = outboundOf(request);
+  if (request.socket !== null) noteSent(request.socket, outbound);
+  else request.once('socket', (socket) => noteSent(socket, outbound));
+}
+
+function onFetchSent({ request, headers, socket }: { request: object; headers: string; socket: Socket }): void {
+  const outbound = outboundOf(request);
+  const lines = headers.split('\r\n').map((line) => /^([^:]+):\s*(.*)$/.exec(line)).filter((line) => line !== null);
+  outbound.sent = hopHeaders(Object.fromEntries(lines.map(([, name = '', value = '']) => [name, value])));
+  noteSent(socket, outbound);
 }
 
 function outboundOf(request: object): OutboundRequest {
@@ -153,37 +159,12 @@ function outboundOf(request: object): OutboundRequest {
   return outbound;
 }
 
-/** A server of this process sees the client's port: that is how it learns who has sent what it gets. */
-function noteSender(socket: Socket, sender: InboundRequest | undefined): void {
-  if (socket.connecting) return void socket.once('connect', () => noteSender(socket, sender));
-  const { localPort } = socket;
-  const { senderOn } = state;
-  if (localPort === undefined) return;
-  if (sender === undefined) senderOn.delete(localPort);
-  else senderOn.set(localPort, sender);
-  if (state.watchedSockets.has(socket)) return;
-  state.watchedSockets.add(socket);
-  socket.once('close', () => senderOn.delete(localPort));
-}
-
-/** When a client sees the head of a response, the last request on its connection is the one that was answered. */
-function onClientResponse({ request, response }: { request: object; response: IncomingMessage }): void {
-  outboundOf(request).inbound = state.byPeerPort.get(response.socket.localPort ?? 0);
-}
-
-function onFetch({ request }: { request: object }): void {
-  outboundOf(request);
-}
-
-function onFetchSent({ request, headers, socket }: { request: object; headers: string; socket: Socket }): void {
-  const outbound = outboundOf(request);
-  noteSender(socket, outbound.sender);
-  const lines = headers.split('\r\n').map((line) => /^([^:]+):\s*(.*)$/.exec(line)).filter((line) => line !== null);
-  outbound.sent = hopHeaders(Object.fromEntries(lines.map(([, name = '', value = '']) => [name, value])));
-  outbound.localPort = socket.localPort;
-}
-
-function onFetchAnswered({ request }: { request: object }): void {
-  const outbound = outboundOf(request);
-  outbound.inbound = state.byPeerPort.get(outbound.localPort ?? 0);
+/** A server of this process sees the client's port. As a rule it gets the request later than this; Node 20 tells of one with a slow body when it ends. */
+function noteSent(socket: Socket, outbound: OutboundRequest): void {
+  if (socket.connecting) return void socket.once('connect', () => noteSent(socket, outbound));
+  const { localPort = 0 } = socket;
+  const inbound = state.gotFrom.get(localPort);
+  state.gotFrom.delete(localPort);
+  if (inbound !== undefined) outbound.inbound = inbound;
+  else if (outbound.inbound === undefined) state.sentFrom.set(localPort, { socket, outbound });
 }

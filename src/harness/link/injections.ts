@@ -54,9 +54,10 @@ export class Injections<R = LinkRequest> {
     this.#held.push(release);
   }
 
-  /** Runs `fn` after `ms` milliseconds of real time, unless the harness closes before. */
+  /** Runs `fn` after `ms` milliseconds of real time, at once for 0, unless the harness closes before. */
   readonly after = (ms: number, fn: () => void): void => {
     if (this.#closed) return;
+    if (ms === 0) return fn();
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
       fn();

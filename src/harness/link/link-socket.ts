@@ -16,16 +16,12 @@ export interface Lanes {
   readonly socket: LinkSocket;
 }
 
-/** What net.Socket and the sockets in memory have beyond a Duplex. */
-interface SocketExtras {
-  resetAndDestroy?(): unknown;
-  ref?(): unknown;
-  unref?(): unknown;
-}
+/** What net.Socket and the sockets in memory are. */
+type ResettableSocket = Duplex & { resetAndDestroy?(): unknown };
 
 /** A worker's end of a connection with a link in front of it: every byte in and out passes a stage. */
 export class LinkSocket extends Duplex {
-  readonly #inner: Duplex & SocketExtras;
+  readonly #inner: ResettableSocket;
   readonly #inbound: Lane;
   readonly #outbound: Lane;
   readonly #stages: { readonly inbound: Stage; readonly outbound: Stage };
@@ -49,16 +45,6 @@ export class LinkSocket extends Duplex {
   reset(): void {
     if (!this.#inner.destroyed) this.#inner.resetAndDestroy?.();
     this.destroy();
-  }
-
-  ref(): this {
-    this.#inner.ref?.();
-    return this;
-  }
-
-  unref(): this {
-    this.#inner.unref?.();
-    return this;
   }
 
   override _read(): void {

@@ -2,10 +2,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createGunzip } from 'node:zlib';
 import { numberOption, readOptions } from '../../internal/index.js';
 import type { CapturedRecord, FinishedSpan } from '../record/index.js';
-import { LoopbackServer } from '../loopback-server.js';
+import { LoopbackServer } from '../servers/index.js';
 import { recordsOf, spansOf, type LogsRequest, type TracesRequest } from './convert.js';
-import { readMessage, type Schema } from './protobuf.js';
-import { LOGS, TRACES } from './schema.js';
+import { LOGS, readMessage, TRACES, type Schema } from './protobuf.js';
 
 /** Options of `harness.collector()`. */
 export interface CollectorOptions {

@@ -5,14 +5,14 @@ import { invalidOption } from '../../internal/index.js';
 /** Trace headers by name, as one side of a hop had them; those without a value are absent. */
 export type HopHeaders = Readonly<Partial<Record<string, string>>>;
 
-/** Headers that the audit follows: trace context and ids. */
-export const AUDITED_HEADERS: readonly string[] = TRACE_HEADERS;
-
 /**
  * What `harness.trace()` and the matchers take for a request: a response (supertest, fetch, Fastify's inject, node:http), a
  * trace of the harness, or text: a request id, an `x-request-id`, a trace id, a `traceparent`.
  */
 export type TraceSubject = string | { readonly headers: CarrierTarget | object } | { readonly traceId: string };
+
+/** Headers that the audit follows: trace context and ids. */
+export const AUDITED_HEADERS: readonly string[] = TRACE_HEADERS;
 
 /** What a subject says about its request. */
 export interface RequestKeys {

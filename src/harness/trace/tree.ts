@@ -48,24 +48,18 @@ export function buildTree(spans: readonly FinishedSpan[]): readonly SpanNode[] {
  */
 export function treeText(roots: readonly SpanNode[], options: TreeOptions = {}): string {
   if (roots.length === 0) return '(no spans)';
-  const lines: string[] = [];
-  const services = servicesOf(roots).size > 1;
-  const add = (node: SpanNode, depth: number): void => {
-    const note = depth === 0 && roots.length > 1 ? rootNote(node.span) : '';
-    lines.push(`${'  '.repeat(depth)}${node.span.name}${details(node.span, options, services)}${note}`);
-    for (const child of node.children) add(child, depth + 1);
-  };
-  for (const root of roots) add(root, 0);
-  return lines.join('\n');
+  const rows = treeRows(roots);
+  const severalServices = new Set(rows.map(({ span }) => span.service)).size > 1;
+  return rows.map(({ span, depth }) => `${'  '.repeat(depth)}${span.name}${details(span, options, severalServices)}${depth === 0 && roots.length > 1 ? rootNote(span) : ''}`).join('\n');
+}
+
+/** Every span of the trees with its depth, parents before their children. */
+export function treeRows(nodes: readonly SpanNode[], depth = 0): readonly { readonly span: FinishedSpan; readonly depth: number }[] {
+  return nodes.flatMap(({ span, children }) => [{ span, depth }, ...treeRows(children, depth + 1)]);
 }
 
 function rootNote(span: FinishedSpan): string {
   return span.parentSpanId === undefined ? '  # a root' : `  # its parent ${span.parentSpanId} is not in this trace`;
-}
-
-function servicesOf(nodes: readonly SpanNode[], found = new Set<string | undefined>()): ReadonlySet<string | undefined> {
-  for (const { span, children } of nodes) servicesOf(children, found.add(span.service));
-  return found;
 }
 
 function details(span: FinishedSpan, { attributes, times }: TreeOptions, services: boolean): string {

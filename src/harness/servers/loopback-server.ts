@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { ownPort } from './audit/http-tap.js';
+import { ownPort } from '../audit/index.js';
 
 /** An HTTP server of the harness on 127.0.0.1. */
 export abstract class LoopbackServer {

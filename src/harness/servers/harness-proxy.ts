@@ -1,9 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { requestBeingAnswered, type SeenHop } from '../audit/index.js';
+import { requestBeingAnswered, requestHop, type SeenHop } from '../audit/index.js';
 import { Injections, ofKind, onSide, type Fault, type InjectedFault, type InjectOptions } from '../link/index.js';
-import { LoopbackServer } from '../loopback-server.js';
-import { hopHeaders } from '../trace/index.js';
 import { forward } from './forward.js';
+import { LoopbackServer } from './loopback-server.js';
 import { changed, distinct, endToEnd, type RawHeaders } from './raw-headers.js';
 
 /** One request that came to a proxy. */
@@ -80,16 +79,7 @@ export class HarnessProxy extends LoopbackServer {
     const hitting = this.#injections.hitting(request);
     request.faults = hitting.map(({ name }) => name);
     this.requests.push(request);
-    this.onHop({
-      name: `gateway → ${this.name}`,
-      kind: 'upstream',
-      sent: hopHeaders(request.sent),
-      get received() {
-        return request.received === undefined ? undefined : hopHeaders(request.received);
-      },
-      faults: request.faults,
-      sender: requestBeingAnswered(),
-    });
+    this.onHop(requestHop(`gateway → ${this.name}`, 'upstream', request, requestBeingAnswered()));
     this.#play(hitting, request, req, res);
   }
 
@@ -104,11 +94,7 @@ export class HarnessProxy extends LoopbackServer {
       request.status = status.status;
       res.writeHead(status.status, { 'content-type': 'application/json' }).end(JSON.stringify({ error: { message: `the harness answers ${status.status}`, type: 'harness', code: status.status } }));
     };
-    const later = (): void => {
-      const delay = onSide(hitting, 'delay', 'request');
-      if (delay === undefined) go();
-      else this.#injections.after(delay.ms, go);
-    };
+    const later = (): void => this.#injections.after(onSide(hitting, 'delay', 'request')?.ms ?? 0, go);
     if (stop === undefined) later();
     else this.#injections.untilCleared(later);
   }
@@ -117,12 +103,10 @@ export class HarnessProxy extends LoopbackServer {
     let headers: RawHeaders = endToEnd(req.rawHeaders, 'host', 'expect');
     for (const { change } of ofKind(hitting, 'headers')) headers = changed(headers, change);
     request.received = distinct(headers);
-    const delay = onSide(hitting, 'delay', 'response');
     forward(this.target, headers, req, res, {
       onAnswer: (status, go) => {
         request.status = status;
-        if (delay === undefined) go();
-        else this.#injections.after(delay.ms, go);
+        this.#injections.after(onSide(hitting, 'delay', 'response')?.ms ?? 0, go);
       },
       onError: (code) => (request.error = code),
       cutAfter: onSide(hitting, 'truncate', 'response')?.bytes,

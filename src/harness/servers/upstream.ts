@@ -1,8 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage, RequestListener, ServerResponse } from 'node:http';
-import { LoopbackServer } from '../loopback-server.js';
+import { requestBeingAnswered, type SeenHop } from '../audit/index.js';
 import { hopHeaders } from '../trace/index.js';
-import type { SeenHop } from './hop.js';
-import { requestBeingAnswered } from './http-tap.js';
+import { LoopbackServer } from './loopback-server.js';
 
 /** One request that an upstream got. */
 export interface UpstreamRequest {

@@ -1,6 +1,8 @@
-import { context, createContextKey } from '@opentelemetry/api';
+import { context } from '@opentelemetry/api';
+import { once } from 'node:events';
 import { request as httpRequest, type ClientRequest, type IncomingMessage, type ServerResponse } from 'node:http';
 import { request as httpsRequest } from 'node:https';
+import { suppressTracing } from '../../trace-context/index.js';
 import { endToEnd, type RawHeaders } from './raw-headers.js';
 
 /** What a proxy does on the way. */
@@ -13,12 +15,10 @@ export interface OnTheWay {
   readonly cutAfter: number | undefined;
 }
 
-/** OpenTelemetry's own key: instrumentation must not make spans of what the proxy sends, nor headers for them. */
-const SUPPRESS_TRACING = createContextKey('OpenTelemetry SDK Context Key SUPPRESS_TRACING');
-
 /** Sends a request on and its answer back, each as fast as its reader reads. Whichever side breaks off, the other one is broken off. */
 export function forward(target: URL, headers: RawHeaders, req: IncomingMessage, res: ServerResponse, way: OnTheWay): void {
-  const outgoing = context.with(context.active().setValue(SUPPRESS_TRACING, true), () => send(target, headers, req));
+  // Instrumentation must not make spans of what the proxy sends, nor headers for them.
+  const outgoing = context.with(suppressTracing(context.active()), () => send(target, headers, req));
   outgoing.on('response', (answer) => way.onAnswer(answer.statusCode ?? 0, () => answerWith(answer, res, way.cutAfter)));
   outgoing.on('error', (error: NodeJS.ErrnoException) => {
     way.onError(error.code ?? error.name);
@@ -55,7 +55,7 @@ function answerWith(answer: IncomingMessage, res: ServerResponse, cutAfter: numb
   answer.on('close', () => {
     if (!answer.complete) res.destroy();
   });
-  if (cutAfter !== undefined) return sendUpTo(cutAfter, answer, res);
+  if (cutAfter !== undefined) return void sendUpTo(cutAfter, answer, res).catch(() => res.destroy());
   answer.once('end', () => {
     const { rawTrailers } = answer;
     if (rawTrailers.length > 0) res.addTrailers(rawTrailers.flatMap((name, index) => (index % 2 === 0 ? [[name, rawTrailers[index + 1] ?? ''] as [string, string]] : [])));
@@ -63,25 +63,16 @@ function answerWith(answer: IncomingMessage, res: ServerResponse, cutAfter: numb
   answer.pipe(res);
 }
 
-function sendUpTo(limit: number, answer: IncomingMessage, res: ServerResponse): void {
+async function sendUpTo(limit: number, answer: IncomingMessage, res: ServerResponse): Promise<void> {
   let left = limit;
-  const cut = (): void => {
-    answer.pause();
-    // What was written before goes out first.
-    res.socket?.destroySoon();
-  };
-  if (left === 0) return cut();
-  answer.on('data', (chunk: Buffer) => {
-    const part = chunk.subarray(0, left);
-    left -= part.length;
-    const room = res.write(part);
-    if (left === 0) cut();
-    else if (!room) {
-      answer.pause();
-      res.once('drain', () => answer.resume());
-    }
-  });
-  answer.on('end', () => {
-    if (left > 0) res.end();
-  });
+  const chunks: Iterable<Buffer> | AsyncIterable<Buffer> = limit === 0 ? [] : answer.iterator({ destroyOnReturn: false });
+  for await (const chunk of chunks) {
+    const room = res.write(chunk.subarray(0, left));
+    left = Math.max(left - chunk.length, 0);
+    if (left === 0) break;
+    if (!room) await once(res, 'drain');
+  }
+  // What was written before goes out first.
+  if (left === 0) res.socket?.destroySoon();
+  else res.end();
 }

@@ -2,12 +2,13 @@
 import { performance } from 'node:perf_hooks';
 import { clearTimeout, setImmediate, setTimeout } from 'node:timers';
 import { OpenHandles } from './open-handles.js';
-import type { HarnessWorker } from './worker/index.js';
 
 /** Something that can be closed: `close()` may give a promise. An HTTP server is closed with its connections. */
 export interface Closable {
   close(done?: () => void): unknown;
   closeAllConnections?(): void;
+  /** @internal What is still open after `close()`. */
+  leaks?(): readonly string[];
 }
 
 /** Closes what a harness opened and names what would not close. */
@@ -27,27 +28,19 @@ export class Leaks {
     this.#owned.push({ name, closable });
   }
 
-  /** Closes everything, the last opened first; gives the names of what is left. */
-  async closeAll(workers: readonly HarnessWorker[]): Promise<string[]> {
+  /** Closes everything, the last opened first, workers after what calls them; returns the names of what is left. */
+  async closeAll(workers: readonly (Closable & { readonly name: string })[]): Promise<string[]> {
     const leaks: string[] = [];
-    for (const { name, closable } of this.#owned.reverse()) {
+    for (const { name, closable } of [...this.#owned.reverse(), ...workers.map((worker) => ({ name: `worker ${worker.name}`, closable: worker }))]) {
       const problem = await this.#within(() => closeIt(closable));
-      if (problem !== undefined) leaks.push(`${name}: ${problem}`);
+      const open = (): readonly string[] => closable.leaks?.() ?? [];
+      await this.#settled(() => open().length === 0);
+      leaks.push(...[...(problem === undefined ? [] : [problem]), ...open()].map((leak) => `${name}: ${leak}`));
     }
-    for (const worker of workers) leaks.push(...(await this.#closeWorker(worker)));
     if (this.#handles === undefined) return leaks;
     // Sockets that were closed just now are gone a few turns later.
     for (let turn = 0; turn < 5; turn += 1) await new Promise((resolve) => setImmediate(resolve));
     return [...leaks, ...this.#handles.stop()];
-  }
-
-  async #closeWorker(worker: HarnessWorker): Promise<string[]> {
-    const problem = await this.#within(() => worker.close());
-    await this.#settled(() => worker.running.length === 0 && worker.openConnections === 0);
-    const leaks = problem === undefined ? [] : [`worker ${worker.name}: ${problem}`];
-    if (worker.openConnections > 0) leaks.push(`worker ${worker.name}: ${worker.openConnections} sockets are open`);
-    for (const call of worker.running) leaks.push(`worker ${worker.name}: its script still runs request ${call.requestId} (${call.items} items): does it watch context.signal?`);
-    return leaks;
   }
 
   async #within(close: () => Promise<void>): Promise<string | undefined> {

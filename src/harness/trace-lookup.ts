@@ -38,13 +38,12 @@ export function traceNow(subject: TraceSubject, sources: LookupSources): Harness
  * @throws ERR_TRACE_TIMEOUT with `missing`; ERR_OPTION_INVALID for something that names no request
  */
 export async function waitForTrace(subject: TraceSubject, sources: LookupSources, options: TraceOptions, timeoutMs: number, closed: AbortSignal): Promise<HarnessTrace> {
-  let late = false;
-  let wake: () => void = () => undefined;
-  const look = (): void => wake();
+  const state = { late: false, wake: (): void => undefined };
+  const look = (): void => state.wake();
   const unwatch = sources.store.watch(look);
   closed.addEventListener('abort', look);
   const timer = setTimeout(() => {
-    late = true;
+    state.late = true;
     look();
   }, timeoutMs);
   try {
@@ -53,8 +52,8 @@ export async function waitForTrace(subject: TraceSubject, sources: LookupSources
       const missing = missingOf(request, sources, options);
       if (request.traceId !== undefined && missing.length === 0) return assemble(request, request.traceId, sources);
       if (closed.aborted) throw new DynamoTracingError('ERR_HARNESS_CLOSED', 'the harness was closed while a trace was waited for');
-      if (late) throw timedOut(request, missing, sources, timeoutMs);
-      await new Promise<void>((resolve) => (wake = resolve));
+      if (state.late) throw timedOut(request, missing, sources, timeoutMs);
+      await new Promise<void>((resolve) => (state.wake = resolve));
     }
   } finally {
     clearTimeout(timer);

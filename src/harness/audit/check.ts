@@ -1,6 +1,6 @@
 import { parseTraceparent, parseTracestate } from '../../trace-context/index.js';
 import type { StartedSpan } from '../record/index.js';
-import { AUDITED_HEADERS, isIdOrPart, type HopHeaders } from '../trace/index.js';
+import { AUDITED_HEADERS, isIdOrPart } from '../trace/index.js';
 import type { AuditedHop, HopProblem, SeenHop } from './hop.js';
 import type { CorrelatedRequest } from './correlated-request.js';
 
@@ -84,11 +84,4 @@ function* onTheWay({ name, sent, received, faults = [] }: Pick<SeenHop, 'name' |
 /** Several tracestate headers may be joined on the way. */
 function same(header: string, a: string | undefined, b: string | undefined): boolean {
   return header === 'tracestate' && a !== undefined && b !== undefined && parseTracestate(a) === parseTracestate(b);
-}
-
-/** One hop's headers as `name: value` pairs, for messages. */
-export function headersText(headers: HopHeaders | undefined): string {
-  if (headers === undefined) return '(not seen)';
-  const pairs = Object.entries(headers).filter((entry): entry is [string, string] => entry[1] !== undefined);
-  return pairs.length === 0 ? '(none)' : pairs.map(([name, value]) => `${name}: ${value}`).join('  ');
 }

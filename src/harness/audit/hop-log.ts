@@ -2,9 +2,8 @@ import type { TraceStore } from '../record/index.js';
 import { idsOf, keysOf, traceOf, type RequestKeys, type TraceSubject } from '../trace/index.js';
 import { checkRequest } from './check.js';
 import { correlate, spansById, type CorrelatedRequest } from './correlated-request.js';
-import type { AuditedHop, AuditedRequest, SeenHop } from './hop.js';
+import { AuditReport, type AuditedHop, type AuditedRequest, type SeenHop } from './hop.js';
 import { inboundOf, watchedFetch, type InboundListener, type InboundRequest, type OutboundRequest } from './http-tap.js';
-import { AuditReport } from './report.js';
 
 /** Inbound requests and hops kept; what is older goes first. */
 const MAX_KEPT = 20_000;

@@ -1,7 +1,5 @@
-export { headersText } from './check.js';
-export { requestHop, type AuditedHop, type AuditedRequest, type HopKind, type HopProblem, type SeenHop } from './hop.js';
+export { AuditReport, headersText, problemsText, requestHop, type AuditedHop, type AuditedRequest, type HopKind, type HopProblem, type SeenHop } from './hop.js';
 export { noteStartedSpan, ownPort, requestBeingAnswered, tapHttp } from './http-tap.js';
 export { HopLog } from './hop-log.js';
 export { watchNats } from './nats.js';
-export { AuditReport, problemsText } from './report.js';
 export type { CorrelatedRequest } from './correlated-request.js';

@@ -1,17 +1,10 @@
-import type { FrameRefusal } from '../../protocol/index.js';
+import type { FrameRefusal, RequestFrameDecoder } from '../../protocol/index.js';
 import type { Lane } from './lane.js';
 
 /** A frame's bytes: everything before its payload or data, and that. */
 export interface FrameBytes {
   readonly head: Buffer;
   readonly body: Buffer;
-}
-
-/** A decoder of src/protocol that keeps raw bytes. */
-interface RawDecoder<F> {
-  push(chunk: Uint8Array): void;
-  next(): F | FrameRefusal | undefined;
-  rest(): readonly Buffer[];
 }
 
 /** One direction of a connection, read frame by frame. Bytes that are no frame go on as they are. */
@@ -21,7 +14,7 @@ export class FrameReader<F extends { readonly byteLength: number }> {
   ended = false;
 
   constructor(
-    private readonly decoder: RawDecoder<F>,
+    private readonly decoder: Pick<RequestFrameDecoder, 'push' | 'rest'> & { next(): F | FrameRefusal | undefined },
     private readonly lane: Lane,
     private readonly onFrame: (frame: F) => void,
   ) {}

@@ -25,13 +25,12 @@ interface ProxyProvider {
 interface TapState {
   readonly listeners: Set<SpanListener>;
   readonly hooked: WeakSet<object>;
-  readonly wrapped: WeakMap<object, TracerProvider>;
   own: TracerProvider | undefined;
   manager: ContextManager | undefined;
   undo: (() => void)[];
 }
 
-const state = processState('span-tap.v1', (): TapState => ({ listeners: new Set(), hooked: new WeakSet(), wrapped: new WeakMap(), own: undefined, manager: undefined, undo: [] }));
+const state = processState('span-tap.v2', (): TapState => ({ listeners: new Set(), hooked: new WeakSet(), own: undefined, manager: undefined, undo: [] }));
 
 /**
  * Hears every recorded span of this process until the returned function is called. With no tracer provider registered it
@@ -99,12 +98,7 @@ function hookProcessors(provider: TracerProvider): boolean {
 
 /** Puts a provider that records in front of the registered one. Tracers fetched while it was there pass through it for good. */
 function wrapDelegate(proxy: ProxyProvider, registered: TracerProvider): void {
-  let wrapper = state.wrapped.get(registered);
-  if (wrapper === undefined) {
-    wrapper = { getTracer: (...args) => recordingTracer(registered.getTracer(...args)) };
-    state.wrapped.set(registered, wrapper);
-  }
-  proxy.setDelegate?.(wrapper);
+  proxy.setDelegate?.({ getTracer: (...args) => recordingTracer(registered.getTracer(...args)) });
   state.undo.push(() => proxy.setDelegate?.(registered));
 }
 

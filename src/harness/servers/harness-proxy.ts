@@ -1,9 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { requestBeingAnswered, requestHop, type SeenHop } from '../audit/index.js';
 import { Injections, ofKind, onSide, type Fault, type InjectedFault, type InjectOptions } from '../link/index.js';
-import { forward } from './forward.js';
+import { changed, distinct, endToEnd, forward, type RawHeaders } from './forward.js';
 import { LoopbackServer } from './loopback-server.js';
-import { changed, distinct, endToEnd, type RawHeaders } from './raw-headers.js';
 
 /** One request that came to a proxy. */
 export interface ProxiedRequest {

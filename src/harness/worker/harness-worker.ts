@@ -85,9 +85,10 @@ export class HarnessWorker {
     return this.#script.running;
   }
 
-  /** @internal Connections of the worker that are open. */
-  get openConnections(): number {
-    return this.#link.open;
+  /** @internal */
+  leaks(): readonly string[] {
+    const running = this.running.map(({ requestId, items }) => `its script still runs request ${requestId} (${items} items): does it watch context.signal?`);
+    return this.#link.open === 0 ? running : [`${this.#link.open} sockets are open`, ...running];
   }
 
   /** Lets a fault at its requests, from the next one on. */

@@ -5,13 +5,13 @@ import { onRecord } from '../logging/index.js';
 import type { CarrierTarget } from '../trace-context/index.js';
 import { tcpNetwork, type Network, type RequestPlaneClient, type RequestPlaneClientOptions } from '../transport/index.js';
 import { checkUrl, readLog, type AttachedServer, type AttachOptions } from './attached.js';
-import { HopLog, noteStartedSpan, requestBeingAnswered, tapHttp, watchNats, type AuditReport, type HopKind } from './audit/index.js';
+import { HopLog, requestBeingAnswered, tapHttp, watchNats, type AuditReport, type HopKind } from './audit/index.js';
 import { HarnessClient } from './harness-client.js';
 import { Leaks, type Closable } from './leaks.js';
 import { MemoryNetwork } from './link/index.js';
 import { Collector, type CollectorOptions } from './otlp/index.js';
 import { readHarnessOptions, spanEnvironment, type HarnessOptions, type HarnessSettings } from './options.js';
-import { capturedRecord, tapSpans, TraceStore, type CapturedRecord, type FinishedSpan, type StartedSpan } from './record/index.js';
+import { capturedRecord, tapSpans, TraceStore, type CapturedRecord, type FinishedSpan } from './record/index.js';
 import { HarnessProxy, Upstream } from './servers/index.js';
 import { checkTimers } from './timers.js';
 import { traceNow, waitForTrace, type LookupSources, type TraceOptions } from './trace-lookup.js';
@@ -74,7 +74,7 @@ export class Harness {
   /** @internal Use {@link startHarness}. */
   constructor(private readonly settings: HarnessSettings) {
     this.network = settings.transport === 'memory' ? new MemoryNetwork() : tcpNetwork({ env: {} });
-    this.#stopListening = [tapSpans({ started: (span) => this.#started(span), ended: (span) => this.#store.ended(span) }), onRecord((entry) => this.#store.record(capturedRecord(entry))), tapHttp(this.#hopLog)];
+    this.#stopListening = [tapSpans(this.#store), onRecord((entry) => this.#store.record(capturedRecord(entry))), tapHttp(this.#hopLog)];
     this.#leaks = new Leaks(settings.leaks, settings.closeTimeoutMs);
   }
 
@@ -239,7 +239,7 @@ export class Harness {
 
   async #close(): Promise<void> {
     this.#closed.abort();
-    const leaks = await this.#leaks.closeAll(this.#workers);
+    const leaks = await this.#leaks.closeAll(this.#workers.map((worker) => ({ name: `worker ${worker.name}`, closable: worker, leaks: () => worker.leaks() })));
     for (const stop of this.#stopListening) stop();
     if (leaks.length > 0) throw new DynamoTracingError('ERR_HARNESS_LEAK', `still open after close():\n${leaks.map((leak) => `  - ${leak}`).join('\n')}`, { leaks });
   }
@@ -247,11 +247,6 @@ export class Harness {
   #checkOpen(): void {
     if (this.#closed.signal.aborted) throw new DynamoTracingError('ERR_HARNESS_CLOSED', 'the harness is closed');
     checkTimers();
-  }
-
-  #started(span: StartedSpan): void {
-    noteStartedSpan(span);
-    this.#store.started(span);
   }
 
   /** Traces of requests that crossed a hop of this harness or were asked about. */

@@ -7,14 +7,18 @@ import { OpenHandles } from './open-handles.js';
 export interface Closable {
   close(done?: () => void): unknown;
   closeAllConnections?(): void;
-  /** @internal What is still open after `close()`. */
-  leaks?(): readonly string[];
+}
+
+/** Something owned that can say itself what is still open after `close()`. */
+interface Owned {
+  readonly name: string;
+  readonly closable: Closable;
+  readonly leaks?: () => readonly string[];
 }
 
 /** Closes what a harness opened and names what would not close. */
 export class Leaks {
-  readonly #owned: { readonly name: string; readonly closable: Closable }[] = [];
-
+  readonly #owned: Owned[] = [];
   readonly #handles: OpenHandles | undefined;
 
   constructor(
@@ -29,11 +33,10 @@ export class Leaks {
   }
 
   /** Closes everything, the last opened first, workers after what calls them; returns the names of what is left. */
-  async closeAll(workers: readonly (Closable & { readonly name: string })[]): Promise<string[]> {
+  async closeAll(workers: readonly Owned[]): Promise<string[]> {
     const leaks: string[] = [];
-    for (const { name, closable } of [...this.#owned.reverse(), ...workers.map((worker) => ({ name: `worker ${worker.name}`, closable: worker }))]) {
+    for (const { name, closable, leaks: open = () => [] } of [...this.#owned.reverse(), ...workers]) {
       const problem = await this.#within(() => closeIt(closable));
-      const open = (): readonly string[] => closable.leaks?.() ?? [];
       await this.#settled(() => open().length === 0);
       leaks.push(...[...(problem === undefined ? [] : [problem]), ...open()].map((leak) => `${name}: ${leak}`));
     }

@@ -5,7 +5,7 @@ import type { Socket } from 'node:net';
 import { guarded } from '../../internal/index.js';
 import { processState } from '../process-state.js';
 import { fakedTimers } from '../timers.js';
-import type { StartedSpan } from '../record/index.js';
+import { tapSpans, type StartedSpan } from '../record/index.js';
 import { hopHeaders, type HopHeaders } from '../trace/index.js';
 
 /** A request that an HTTP server of this process got, whatever framework serves it. */
@@ -74,7 +74,9 @@ function channel(name: string, listener: (message: never) => void): readonly [st
 export function tapHttp(listener: InboundListener): () => void {
   if (state.listeners.size === 0) for (const [name, listen] of CHANNELS) subscribe(name, listen);
   state.listeners.add(listener);
+  const stopSpans = tapSpans({ started: noteStartedSpan, ended: () => undefined });
   return () => {
+    stopSpans();
     if (!state.listeners.delete(listener) || state.listeners.size > 0) return;
     for (const [name, listen] of CHANNELS) unsubscribe(name, listen);
     state.sentFrom.clear();
@@ -88,7 +90,7 @@ export function requestBeingAnswered(): InboundRequest | undefined {
 }
 
 /** Notes a span that has just started for the request whose handler is running. */
-export function noteStartedSpan({ traceId, requestId }: StartedSpan): void {
+function noteStartedSpan({ traceId, requestId }: StartedSpan): void {
   const inbound = state.answering.getStore();
   inbound?.traceIds.add(traceId);
   if (requestId !== undefined) inbound?.requestIds.add(requestId);

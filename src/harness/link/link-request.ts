@@ -17,35 +17,21 @@ export interface LinkRequest {
 }
 
 /** A request on its way through a link. */
-export class LinkedRequest implements LinkRequest {
-  readonly endpointPath: string | undefined;
-  readonly sent: RequestHeaders;
-  received: RequestHeaders | undefined;
-  readonly controlId: string | undefined;
+export type LinkedRequest = { -readonly [K in keyof LinkRequest]: LinkRequest[K] } & {
   /** Names the stream that the worker will dial home with. */
   readonly subject: string | undefined;
-  hitting: readonly Fault[] = [];
+  hitting: readonly Fault[];
+};
 
-  constructor(
-    readonly index: number,
-    frame: RequestFrame,
-  ) {
-    const control = readControl(frame);
-    this.endpointPath = frame.endpointPath;
-    this.sent = frame.headers;
-    this.controlId = control?.id;
-    this.subject = control?.connectionInfo.subject;
-  }
-
-  get faults(): readonly string[] {
-    return this.hitting.map(({ name }) => name);
-  }
+export function linkedRequest(index: number, { endpointPath, headers, payload }: RequestFrame): LinkedRequest {
+  const control = readControl(payload);
+  return { index, endpointPath, sent: headers, received: undefined, controlId: control?.id, faults: [], subject: control?.connectionInfo.subject, hitting: [] };
 }
 
 /** A link must survive whatever it carries. */
-function readControl(frame: RequestFrame): ControlMessage | undefined {
+function readControl(payload: Buffer): ControlMessage | undefined {
   try {
-    return decodeControlMessage(decodeTwoPart(frame.payload).header);
+    return decodeControlMessage(decodeTwoPart(payload).header);
   } catch {
     return undefined;
   }

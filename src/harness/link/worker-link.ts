@@ -2,7 +2,7 @@ import type { Duplex } from 'node:stream';
 import type { RequestFrame } from '../../protocol/index.js';
 import type { Network, NetworkListener } from '../../transport/index.js';
 import { Injections } from './injections.js';
-import { LinkedRequest, type LinkRequest } from './link-request.js';
+import { linkedRequest, type LinkedRequest, type LinkRequest } from './link-request.js';
 import { LinkSocket } from './link-socket.js';
 import { RequestStages, type LinkOwner } from './request-stage.js';
 import { ResponseStages } from './response-stage.js';
@@ -68,9 +68,10 @@ export class WorkerLink implements Network, LinkOwner {
   }
 
   admit(frame: RequestFrame): LinkedRequest {
-    const request = new LinkedRequest(this.requests.length, frame);
+    const request = linkedRequest(this.requests.length, frame);
     this.requests.push(request);
     request.hitting = this.injections.hitting(request);
+    request.faults = request.hitting.map(({ name }) => name);
     if (request.subject !== undefined && this.#awaited.size < MAX_AWAITED) this.#awaited.set(request.subject, request);
     this.onRequest(request);
     return request;

@@ -25,7 +25,7 @@ export class Leaks {
     scope: 'own' | 'process',
     private readonly timeoutMs: number,
   ) {
-    this.#handles = scope === 'process' ? new OpenHandles().start() : undefined;
+    this.#handles = scope === 'process' ? new OpenHandles() : undefined;
   }
 
   own(name: string, closable: Closable): void {
@@ -46,7 +46,7 @@ export class Leaks {
     return [...leaks, ...this.#handles.stop()];
   }
 
-  async #within(close: () => Promise<void>): Promise<string | undefined> {
+  async #within(close: () => Promise<unknown>): Promise<string | undefined> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<string>((resolve) => (timer = setTimeout(resolve, this.timeoutMs, `did not close within ${this.timeoutMs} ms`)));
     try {
@@ -65,12 +65,9 @@ export class Leaks {
   }
 }
 
-async function closeIt(closable: Closable): Promise<void> {
-  if (closable.closeAllConnections === undefined) {
-    await closable.close();
-    return;
-  }
+async function closeIt(closable: Closable): Promise<unknown> {
+  if (closable.closeAllConnections === undefined) return closable.close();
   const closed = new Promise<void>((resolve) => void closable.close(() => resolve()));
   closable.closeAllConnections();
-  await closed;
+  return closed;
 }

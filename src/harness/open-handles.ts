@@ -30,15 +30,9 @@ class Opening {
   }
 }
 
-interface Handle {
-  readonly kind: string;
-  readonly opening: Opening;
-  readonly resource: WeakRef<{ hasRef?(): boolean }>;
-}
-
 /** Notes every handle of this process that is opened while it listens, and where. */
 export class OpenHandles {
-  readonly #open = new Map<number, Handle>();
+  readonly #open = new Map<number, { readonly kind: string; readonly opening: Opening; readonly resource: WeakRef<{ hasRef?(): boolean }> }>();
   /** Where what is under way was begun. */
   readonly #steps = new Map<number, Opening>();
   readonly #hook = createHook({
@@ -55,9 +49,8 @@ export class OpenHandles {
     },
   });
 
-  start(): this {
+  constructor() {
     this.#hook.enable();
-    return this;
   }
 
   /** Stops listening; returns what is still open and would keep the process alive. */

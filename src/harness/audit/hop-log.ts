@@ -1,7 +1,7 @@
-import type { TraceStore } from '../record/index.js';
+import { keep, type TraceStore } from '../record/index.js';
 import { idsOf, keysOf, traceOf, type RequestKeys, type TraceSubject } from '../trace/index.js';
 import { checkRequest } from './check.js';
-import { correlate, spansById, type CorrelatedRequest } from './correlated-request.js';
+import { correlate, type CorrelatedRequest } from './correlated-request.js';
 import { AuditReport, type AuditedHop, type AuditedRequest, type SeenHop } from './hop.js';
 import { inboundOf, watchedFetch, type InboundListener, type InboundRequest, type OutboundRequest } from './http-tap.js';
 
@@ -23,8 +23,7 @@ export class HopLog implements InboundListener {
   ) {}
 
   inbound(request: InboundRequest): void {
-    this.#inbound.push(request);
-    if (this.#inbound.length > MAX_KEPT) this.#inbound.shift();
+    keep(this.#inbound, request, MAX_KEPT);
   }
 
   finished(): void {
@@ -32,8 +31,7 @@ export class HopLog implements InboundListener {
   }
 
   readonly hop = (hop: SeenHop): void => {
-    this.#hops.push(hop);
-    if (this.#hops.length > MAX_KEPT) this.#hops.shift();
+    keep(this.#hops, hop, MAX_KEPT);
     this.onChange();
   };
 
@@ -56,7 +54,7 @@ export class HopLog implements InboundListener {
   audit(subject?: TraceSubject): AuditReport {
     const requests = subject === undefined ? this.#allRequests() : [this.request(subject)];
     const attributed = new Set(requests.flatMap(({ hops }) => hops));
-    const audited = requests.map((request): AuditedRequest => ({ traceId: request.traceId, requestId: request.requestId, hops: checkRequest(request, spansById(request.traceId, this.store)) }));
+    const audited = requests.map((request): AuditedRequest => ({ traceId: request.traceId, requestId: request.requestId, hops: checkRequest(request, this.store.knownSpansOf(request.traceId ?? '')) }));
     const checked = requests.reduce((sum, { expected, hops }) => sum + Object.keys(expected).length * hops.length, 0);
     return new AuditReport(audited, subject === undefined ? this.#hops.filter((hop) => !attributed.has(hop)).map(unattributed) : [], checked);
   }

@@ -74,18 +74,13 @@ class MemorySocket extends Duplex {
   }
 }
 
-interface Listening {
-  readonly onConnection: (socket: Duplex) => void;
-  /** What accepts runs in the async context of listen(). */
-  readonly context: AsyncResource;
-}
-
 /**
  * Connections inside this process: no ports, no kernel. Addresses look like any other and lead nowhere else; two
  * networks do not see each other.
  */
 export class MemoryNetwork implements Network {
-  readonly #listening = new Map<string, Listening>();
+  /** What accepts runs in the async context of listen(). */
+  readonly #listening = new Map<string, { readonly onConnection: (socket: Duplex) => void; readonly context: AsyncResource }>();
   #nextPort = 1;
 
   connect({ host, port }: NetworkTarget): Duplex {

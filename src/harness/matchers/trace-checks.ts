@@ -1,5 +1,5 @@
 import type { SpanAttribute } from '../record/index.js';
-import { attributeText, connectionProblems, matchTree, parseTreePattern, wildcard, type HarnessTrace } from '../trace/index.js';
+import { attributeText, connectionProblems, groupBy, matchTree, parseTreePattern, wildcard, type HarnessTrace } from '../trace/index.js';
 import { invalidOption } from '../../internal/index.js';
 import { fieldDifferences, patternText, result, type CheckResult, type FieldPatterns } from './result.js';
 
@@ -66,12 +66,6 @@ export function checkCompletedOnce(given: HarnessTrace, fields: FieldPatterns = 
   const spans = groupBy(completed.filter(({ spanId }) => spanId !== undefined), (record) => `${record.spanId ?? ''}${record.service === undefined ? '' : ` of service ${record.service}`}`);
   for (const [span, { length }] of spans) if (length > 1) problems.push(`span ${span} has ${length} of them`);
   return result(problems.length === 0, `exactly one record "${COMPLETED}"`, () => ({ reason: problems.length === 1 ? problems[0] : `\n${problems.join('\n')}`, seen: recordsText(trace) }));
-}
-
-function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): ReadonlyMap<string, readonly T[]> {
-  const groups = new Map<string, T[]>();
-  for (const item of items) groups.set(keyOf(item), [...(groups.get(keyOf(item)) ?? []), item]);
-  return groups;
 }
 
 function recordsText({ records }: HarnessTrace): string {

@@ -1,7 +1,7 @@
 import type { FinishedSpan } from '../record/index.js';
 import type { HarnessTrace } from './harness-trace.js';
 import { isIdOrPart } from './request-keys.js';
-import { buildTree } from './tree.js';
+import { buildTree, groupBy } from './tree.js';
 
 /**
  * Everything that keeps a trace from being one story: several roots, spans whose parent is missing, ids used twice, several
@@ -28,9 +28,7 @@ function rootProblems(trace: HarnessTrace): string[] {
 }
 
 function reusedIds(spans: readonly FinishedSpan[]): string[] {
-  const byId = new Map<string, FinishedSpan[]>();
-  for (const span of spans) byId.set(span.spanId, [...(byId.get(span.spanId) ?? []), span]);
-  return [...byId].filter(([, same]) => same.length > 1).map(([id, same]) => `span id ${id} is used ${same.length} times: ${same.map(({ name }) => name).join(', ')}`);
+  return [...groupBy(spans, ({ spanId }) => spanId)].filter(([, same]) => same.length > 1).map(([id, same]) => `span id ${id} is used ${same.length} times: ${same.map(({ name }) => name).join(', ')}`);
 }
 
 /** One request, one id: whoever names another has swapped it. Parts of a batch (`<id>-0`) have the id of the whole. */

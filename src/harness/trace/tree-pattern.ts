@@ -112,12 +112,8 @@ function matchSiblings(patterns: readonly PatternNode[], nodes: readonly SpanNod
     if (without === undefined || node === undefined) return without;
     return further(without, matchSiblings(patterns, others, parent, endLine));
   }
-  if (node === undefined) return { line: pattern.line, reason: `${JSON.stringify(pattern.text)} is expected under ${parent}, which has no ${nodesWord(patterns)} left` };
+  if (node === undefined) return { line: pattern.line, reason: `${JSON.stringify(pattern.text)} is expected under ${parent}, which has no ${patterns.length > 1 ? 'spans' : 'span'} left` };
   return matchNode(pattern, node, parent, nextLine) ?? matchSiblings(rest, others, parent, endLine);
-}
-
-function nodesWord(patterns: readonly PatternNode[]): string {
-  return patterns.length > 1 ? 'spans' : 'span';
 }
 
 function further(a: TreeMismatch, b: TreeMismatch | undefined): TreeMismatch | undefined {

@@ -20,26 +20,22 @@ export interface TreeOptions {
 /** The spans as trees. A span whose parent is not among them is a root. */
 export function buildTree(spans: readonly FinishedSpan[]): readonly SpanNode[] {
   const ids = new Set(spans.map(({ spanId }) => spanId));
-  const below = new Map<string | undefined, FinishedSpan[]>();
-  for (const span of [...spans].sort((a, b) => a.startMs - b.startMs)) {
-    const parent = span.parentSpanId !== undefined && span.parentSpanId !== span.spanId && ids.has(span.parentSpanId) ? span.parentSpanId : undefined;
-    below.set(parent, [...(below.get(parent) ?? []), span]);
-  }
+  const byStart = [...spans].sort((a, b) => a.startMs - b.startMs);
+  const below = groupBy(byStart, ({ spanId, parentSpanId }) => (parentSpanId !== spanId && ids.has(parentSpanId ?? '') ? parentSpanId : undefined));
   const seen = new Set<FinishedSpan>();
-  const nodes = (parent: string | undefined): SpanNode[] =>
-    (below.get(parent) ?? []).flatMap((span) => {
-      if (seen.has(span)) return [];
-      seen.add(span);
-      return [{ span, children: nodes(span.spanId) }];
-    });
-  const roots = nodes(undefined);
-  // Spans that are their own ancestors have no root: they are shown all the same.
-  for (const span of spans) {
-    if (seen.has(span)) continue;
+  const nodes = (siblings: readonly FinishedSpan[]): SpanNode[] => siblings.flatMap((span) => {
+    if (seen.has(span)) return [];
     seen.add(span);
-    roots.push({ span, children: nodes(span.spanId) });
-  }
-  return roots;
+    return [{ span, children: nodes(below.get(span.spanId) ?? []) }];
+  });
+  // Spans that are their own ancestors have no root: they are shown all the same.
+  return nodes([...(below.get(undefined) ?? []), ...spans]);
+}
+
+export function groupBy<T, K>(items: readonly T[], keyOf: (item: T) => K): ReadonlyMap<K, readonly T[]> {
+  const groups = new Map<K, T[]>();
+  for (const item of items) groups.set(keyOf(item), [...(groups.get(keyOf(item)) ?? []), item]);
+  return groups;
 }
 
 /**

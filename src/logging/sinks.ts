@@ -26,8 +26,6 @@ export function lineSink({ filter, format, colour, localTime, line }: LineSinkSe
   return { enabled: (target, level) => filter.enabled(target, level), write };
 }
 
-const BACKLOG_VARIABLE = 'DYNAMO_TRACING_LOG_BACKLOG_BYTES';
-
 /** The default sink, by the variables of docs/logging.md. */
 export function environmentSink(env: Environment, line?: (text: string) => void): LogSink {
   const filter = TargetFilter.fromEnv(env);
@@ -42,9 +40,9 @@ export function environmentSink(env: Environment, line?: (text: string) => void)
     line: line ?? ((text, dropped) => stderrWriter().line(text, dropped)),
   });
   const note = (message: string): void => sink.write(noteEntry(message, {}));
-  const backlog = env[BACKLOG_VARIABLE]?.trim() ?? '';
+  const backlog = env['DYNAMO_TRACING_LOG_BACKLOG_BYTES']?.trim() ?? '';
   if (/^\d{1,15}$/.test(backlog)) stderrWriter().limit = Number(backlog);
-  else if (backlog !== '') note(`${BACKLOG_VARIABLE}=${quoted(backlog)} is not a number of bytes and is ignored`);
+  else if (backlog !== '') note(`DYNAMO_TRACING_LOG_BACKLOG_BYTES=${quoted(backlog)} is not a number of bytes and is ignored`);
   if (!known) note(`DYN_LOGGING_CONSOLE_FORMAT=${quoted(asked)} is neither readable nor jsonl: readable is used`);
   for (const piece of filter.rejected) note(`DYN_LOG: ${quoted(piece)} is not a directive and is ignored`);
   return sink;

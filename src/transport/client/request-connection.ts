@@ -4,6 +4,7 @@ import { monotonicMs } from '../../internal/index.js';
 import { AckDecoder } from '../../protocol/index.js';
 import { Deadline } from '../deadline.js';
 import { holdProcess, onceConnected, openSocket, TurnWriter } from '../sockets.js';
+import { brokenWorker } from '../failures.js';
 import type { Network, NetworkTarget } from '../types.js';
 import type { Exchange } from './exchange.js';
 
@@ -106,8 +107,8 @@ export class RequestConnection {
     this.#acks.push(chunk);
     for (let ack = this.#acks.next(); ack !== undefined; ack = this.#acks.next()) {
       const exchange = this.#unacked.shift();
-      if (exchange === undefined) return this.destroy(unasked());
-      if (ack.kind === 'refused') return this.#onRefused(exchange, ack.error);
+      if (exchange === undefined) return this.destroy(brokenWorker('an ack for no request', this.target));
+      if (ack.kind === 'refused') return this.#onRefused(exchange, brokenWorker(ack, this.target));
       exchange.acked(ack);
     }
     if (this.#unacked.length === before) return;
@@ -119,8 +120,7 @@ export class RequestConnection {
   /** What follows an ack over its limit cannot be read: the requests behind it have lost theirs. */
   #onRefused(exchange: Exchange, error: DynamoTracingError): void {
     exchange.fail(error);
-    const { host, port } = this.target;
-    this.destroy(new DynamoTracingError('ERR_CONNECTION_CLOSED', `the acks of worker ${host}:${port} cannot be read any further`, { ...this.target, cause: error }));
+    this.destroy(error);
   }
 
   #onError(cause: unknown): void {
@@ -143,10 +143,6 @@ export class RequestConnection {
     const { host, port } = this.target;
     return new DynamoTracingError(opened ? 'ERR_CONNECTION_CLOSED' : 'ERR_CONNECT_FAILED', `worker ${host}:${port} closed the connection`, { ...this.target });
   }
-}
-
-function unasked(): DynamoTracingError {
-  return new DynamoTracingError('ERR_MESSAGE_INVALID', 'the worker sent an ack for no request');
 }
 
 /** Node's AggregateError (several addresses tried) has an empty message. */

@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream';
 import { DynamoTracingError, isDynamoTracingError } from '../../errors/index.js';
 import { decodeHandshake, decodePrologue, encodeStreamControl, encodeTwoPart, type Prologue, type TwoPartFrame } from '../../protocol/index.js';
 import { Deadline } from '../deadline.js';
+import { brokenWorker } from '../failures.js';
 import { FrameSource } from '../frame-source.js';
 import { finish } from '../sockets.js';
 
@@ -52,7 +53,7 @@ export class IncomingCall {
     while (!this.#over) {
       const frame = this.#frames.next();
       if (frame === undefined) break;
-      if (frame.kind === 'refused') this.#fail(frame.error);
+      if (frame.kind === 'refused') this.#fail(brokenWorker(frame));
       else if (this.#waiter === undefined) this.#onHandshake(frame);
       else this.#onPrologue(frame, this.#waiter);
     }
@@ -76,7 +77,7 @@ export class IncomingCall {
 
   #onPrologue(frame: TwoPartFrame, waiter: CallWaiter): void {
     const prologue = attempt(() => decodePrologue(headerOf(frame, 'prologue')));
-    if (isDynamoTracingError(prologue)) return this.#fail(prologue);
+    if (isDynamoTracingError(prologue)) return this.#fail(brokenWorker(prologue.message));
     if (prologue.error !== undefined) return this.#fail(generateFailed(prologue.error, prologue));
     this.#leave();
     this.socket.off('error', this.#onLost);

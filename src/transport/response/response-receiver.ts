@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream';
 import { DynamoTracingError } from '../../errors/index.js';
 import { decodeStreamControl, encodeStreamControl, encodeTwoPart, type TwoPartFrame } from '../../protocol/index.js';
 import { Deadline } from '../deadline.js';
+import { brokenWorker } from '../failures.js';
 import type { FrameSource } from '../frame-source.js';
 import { finish } from '../sockets.js';
 import type { ResponseStream, StreamEnd } from '../types.js';
@@ -153,7 +154,7 @@ export class ResponseReceiver<T> implements ResponseStream<T> {
       const frame = this.frames.next();
       if (frame === undefined && !this.#inputOver) return this.#startTimer();
       if (frame === undefined) this.#onStreamOver();
-      else if (frame.kind === 'refused') this.#fail(frame.error);
+      else if (frame.kind === 'refused') this.#fail(brokenWorker(frame));
       else this.#ahead = frame.kind === 'data-only' ? this.#onItem(frame) : this.#onControl(frame);
     }
   }
@@ -181,7 +182,7 @@ export class ResponseReceiver<T> implements ResponseStream<T> {
   /** The worker may send one control frame: the sentinel, with nothing in it. */
   #onControl(frame: TwoPartFrame): undefined {
     if (frame.kind === 'header-only' && isSentinel(frame.header)) return this.#onStreamOver();
-    this.#fail(new DynamoTracingError('ERR_MESSAGE_INVALID', 'the worker sent a control frame that is not the sentinel'));
+    this.#fail(brokenWorker('a control frame that is not the sentinel'));
   }
 
   /** Sentinel, FIN, or the end of the connection. */

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { encodePrologue, encodeTwoPart } from 'dynamo-tracing/transport';
+import { until } from '../support/until';
 import { ACCEPT, cleanUp, collect, dataFrame, dialHome, failure, FINAL, FrameTap, headerFrame, itemFrame, makeClient, PROLOGUE, rawWorker, SENTINEL } from './support';
 
 afterEach(cleanUp);
@@ -20,7 +21,7 @@ async function scripted(...steps: (Uint8Array | 'close' | 'reset')[]): Promise<s
   return worker.address;
 }
 
-const open = async (address: string, options = {}) => makeClient({ prologueTimeoutMs: 100 }).openStream(address, 1, options);
+const open = async (address: string, options = {}) => makeClient().openStream(address, 1, options);
 
 describe('a worker that dies', () => {
   it('before the ack: ERR_CONNECTION_CLOSED', async () => {
@@ -40,12 +41,13 @@ describe('a worker that dies', () => {
       socket.write(Buffer.concat([PROLOGUE, itemFrame(1)]));
     }));
     expect(await failure(open(address, { requestTimeoutMs: 100 }))).toMatchObject({ code: 'ERR_ACK_TIMEOUT' });
+    await until('it has called', () => home !== undefined);
     await expect(home!.next()).resolves.toBe('"kill"');
   });
 
   it('after the ack: ERR_PROLOGUE_TIMEOUT', async () => {
     const { address } = await rawWorker((_frame, socket) => socket.write(ACCEPT));
-    expect(await failure(open(address))).toMatchObject({ code: 'ERR_PROLOGUE_TIMEOUT', timeoutMs: 100 });
+    expect(await failure(open(address, { prologueTimeoutMs: 100 }))).toMatchObject({ code: 'ERR_PROLOGUE_TIMEOUT', timeoutMs: 100 });
   });
 
   it.each(['close', 'reset'] as const)('between handshake and prologue (%s): ERR_CONNECTION_CLOSED', async (how) => {

@@ -129,7 +129,7 @@ describeWithNats('Dynamo\'s NATS request plane over a real nats-server', () => {
       signal.addEventListener('abort', () => (aborted = true));
       for (let n = 0; !signal.aborted; n += 1) {
         yield n;
-        await new Promise((resolve) => setTimeout(resolve, 5));
+        await new Promise((resolve) => setImmediate(resolve));
       }
     });
     for await (const n of client.generate<number>(subject, {})) if (n === 2) break;

@@ -36,7 +36,7 @@ async function silent(): Promise<{ address: string; requests: () => number; conn
 }
 
 describe('a worker whose record vanishes', () => {
-  it('fails the calls that wait for it at once, as disconnected', async () => {
+  it('fails the calls that wait for it, as disconnected', async () => {
     const worker = await silent();
     const record = await announce(worker.address, 1n);
     const call = failure(collect(router().generate('x')));

@@ -1,6 +1,7 @@
 import { DynamoTracingError, type ErrorCode } from '../../errors/index.js';
 import type { Ack } from '../../protocol/index.js';
-import type { SendOptions } from '../types.js';
+import { Deadline } from '../deadline.js';
+import { cancelled } from '../failures.js';
 
 /**
  * One request on its way to its acknowledgement. It settles once: by its ack, by its timeout, by its caller's signal or with
@@ -12,23 +13,21 @@ export class Exchange {
   #chunks: readonly Uint8Array[] | undefined;
   #resolve!: () => void;
   #reject!: (error: unknown) => void;
-  readonly #timer: NodeJS.Timeout;
-  readonly #signal: AbortSignal | undefined;
+  readonly #deadline: Deadline;
 
   constructor(
     readonly address: string,
     chunks: readonly Uint8Array[],
     private readonly timeoutMs: number,
-    options: SendOptions,
+    private readonly signal: AbortSignal | undefined,
   ) {
     this.#chunks = chunks;
     this.promise = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
     });
-    this.#timer = setTimeout(onTimeout, timeoutMs, this);
-    this.#signal = options.signal;
-    this.#signal?.addEventListener('abort', this.#onAbort);
+    this.#deadline = new Deadline(timeoutMs, () => this.#timeOut());
+    signal?.addEventListener('abort', this.#onAbort);
   }
 
   /** The bytes to write, given out once and let go: the request may wait for its ack long after they have left. */
@@ -47,31 +46,24 @@ export class Exchange {
     if (this.#settle() !== undefined) this.#reject(error);
   }
 
-  timeOut(): void {
+  #timeOut(): void {
     const { address, timeoutMs } = this;
     const written = this.#chunks === undefined;
     const message = written ? `${address} did not acknowledge the request within ${timeoutMs} ms` : `no connection to ${address} had room within ${timeoutMs} ms`;
     this.fail(new DynamoTracingError(written ? 'ERR_ACK_TIMEOUT' : 'ERR_CONNECT_TIMEOUT', message, { address, timeoutMs }));
   }
 
-  readonly #onAbort = (): void => {
-    this.fail(new DynamoTracingError('ERR_CANCELLED', 'the request was cancelled by its caller', { cause: this.#signal?.reason }));
-  };
+  readonly #onAbort = (): void => this.fail(cancelled(this.signal));
 
   /** The way to resolve, the first time. */
   #settle(): (() => void) | undefined {
     if (this.settled) return undefined;
     this.settled = true;
     this.#chunks = undefined;
-    clearTimeout(this.#timer);
-    this.#signal?.removeEventListener('abort', this.#onAbort);
+    this.#deadline.clear();
+    this.signal?.removeEventListener('abort', this.#onAbort);
     return this.#resolve;
   }
-}
-
-// One function for all, with no closure until the time is up; then acks that have already arrived count first (see Deadline).
-function onTimeout(exchange: Exchange): void {
-  setImmediate(() => exchange.timeOut());
 }
 
 const CODES = {

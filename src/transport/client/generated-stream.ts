@@ -1,8 +1,8 @@
 import type { Context } from '@opentelemetry/api';
-import { isDynamoTracingError } from '../../errors/index.js';
 import { failureOf } from '../../protocol/index.js';
 import { SPANS, startSpan, type SpanSettings, type TracedSpan } from '../../spans/index.js';
 import { getTraceScope, newRequestId } from '../../trace-context/index.js';
+import { endOf } from '../failures.js';
 import type { ResponseStream, StreamClient, StreamEnd, StreamOptions } from '../types.js';
 
 const DONE: IteratorReturnResult<undefined> = Object.freeze({ done: true, value: undefined });
@@ -55,7 +55,7 @@ export class GeneratedStream<T> implements AsyncIterableIterator<T, undefined, u
       return stream;
     } catch (error) {
       this.#over = true;
-      endSpan(span, isDynamoTracingError(error, 'ERR_CANCELLED') ? { outcome: 'cancelled', signal: 'kill' } : { outcome: 'error', error });
+      endSpan(span, endOf(error));
       throw error;
     } finally {
       this.#request = undefined;

@@ -3,9 +3,10 @@ import { DynamoTracingError, isDynamoTracingError } from '../../errors/index.js'
 import { monotonicMs } from '../../internal/index.js';
 import { AckDecoder } from '../../protocol/index.js';
 import { Deadline } from '../deadline.js';
-import { holdProcess, onceConnected, openSocket, TurnWriter } from '../sockets.js';
 import { brokenWorker } from '../failures.js';
-import type { Network, NetworkTarget } from '../types.js';
+import type { ClientSettings } from '../settings.js';
+import { holdProcess, onceConnected, openSocket, TurnWriter } from '../sockets.js';
+import type { NetworkTarget } from '../types.js';
 import type { Exchange } from './exchange.js';
 
 /** What a connection tells its pool. */
@@ -16,13 +17,6 @@ export interface ConnectionOwner {
   onRoom(): void;
   /** It is gone. `error` is why, and is set when it never opened. */
   onClosed(connection: RequestConnection, error: DynamoTracingError | undefined): void;
-}
-
-export interface ConnectionSettings {
-  readonly network: Network;
-  readonly connectTimeoutMs: number;
-  readonly channelBuffer: number;
-  readonly maxMessageSize: number;
 }
 
 /**
@@ -42,7 +36,7 @@ export class RequestConnection {
 
   constructor(
     private readonly target: NetworkTarget,
-    private readonly settings: ConnectionSettings,
+    private readonly settings: ClientSettings,
     private readonly owner: ConnectionOwner,
   ) {
     this.#socket = openSocket(settings.network, target);

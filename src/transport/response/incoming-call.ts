@@ -1,10 +1,31 @@
 import type { Duplex } from 'node:stream';
 import { DynamoTracingError, isDynamoTracingError } from '../../errors/index.js';
-import { decodeHandshake, decodePrologue, encodeStreamControl, encodeTwoPart, type Prologue, type TwoPartFrame } from '../../protocol/index.js';
+import { decodeHandshake, decodePrologue, encodeStreamControl, encodeTwoPart, TwoPartDecoder, type FrameRefusal, type Prologue, type TwoPartFrame } from '../../protocol/index.js';
 import { Deadline } from '../deadline.js';
 import { brokenWorker } from '../failures.js';
-import { FrameSource } from '../frame-source.js';
 import { finish } from '../sockets.js';
+
+/** The TwoPart frames of a connection, with the count of bytes that were received and not yet read as frames. */
+export class FrameSource {
+  readonly #decoder: TwoPartDecoder;
+  /** Bytes received and not yet given out. */
+  buffered = 0;
+
+  constructor(maxMessageSize: number) {
+    this.#decoder = new TwoPartDecoder(maxMessageSize);
+  }
+
+  push(chunk: Uint8Array): void {
+    this.buffered += chunk.length;
+    this.#decoder.push(chunk);
+  }
+
+  next(): TwoPartFrame | FrameRefusal | undefined {
+    const frame = this.#decoder.next();
+    if (frame !== undefined && frame.kind !== 'refused') this.buffered -= frame.byteLength;
+    return frame;
+  }
+}
 
 /** Who waits for a worker's call, by subject. */
 export interface CallTaker {

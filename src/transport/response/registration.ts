@@ -1,30 +1,16 @@
 import type { Duplex } from 'node:stream';
 import { DynamoTracingError } from '../../errors/index.js';
-import type { PayloadCodec, TcpStreamConnectionInfo } from '../../protocol/index.js';
+import type { TcpStreamConnectionInfo } from '../../protocol/index.js';
 import { Deadline } from '../deadline.js';
-import type { FrameSource } from '../frame-source.js';
+import { cancelled } from '../failures.js';
 import type { ResponseStream } from '../types.js';
-import type { CallWaiter, IncomingCall } from './incoming-call.js';
-import { ItemReader } from './item-reader.js';
-import { ResponseReceiver, type ReceiverSettings } from './response-receiver.js';
+import type { CallWaiter, FrameSource, IncomingCall } from './incoming-call.js';
+import { ResponseReceiver, type ReceiverOptions } from './response-receiver.js';
 
-/** What a response stream will need to know. */
-export interface RegistrationOptions {
-  readonly codec: PayloadCodec;
-  readonly annotated: boolean;
-  /** A `finish_reason` that holds an error is one. */
-  readonly engineErrors: boolean;
-  readonly signal: AbortSignal | undefined;
-  /** 0 waits for ever. */
-  readonly inactivityTimeoutMs: number;
-  readonly onBadFrame: (error: DynamoTracingError) => void;
-}
-
-/** What a registration needs of its plane. */
-export interface RegistrationOwner {
-  release(subject: string): void;
-  adopt(stream: ResponseReceiver<unknown>): void;
-  disown(stream: ResponseReceiver<unknown>): void;
+export interface RegistrationEvents {
+  /** Nobody waits for a call any more. */
+  onSettled(subject: string): void;
+  onStream(stream: ResponseReceiver<unknown>): void;
 }
 
 /** A response that is waited for: the worker's call is yet to come, or has come and its prologue has not. */
@@ -37,18 +23,22 @@ export class Registration<T> implements CallWaiter {
   #call: IncomingCall | undefined;
   #stream: ResponseReceiver<T> | undefined;
   #deadline: Deadline | undefined;
+  readonly #onAbort = (): void => this.cancel(cancelled(this.signal));
 
   constructor(
     /** Where the worker is to dial: for the control message. */
     readonly connectionInfo: TcpStreamConnectionInfo,
-    private readonly options: RegistrationOptions,
-    private readonly owner: RegistrationOwner,
+    /** Kills the request, up to the end of its stream. */
+    private readonly signal: AbortSignal | undefined,
+    private readonly options: ReceiverOptions,
+    private readonly events: RegistrationEvents,
   ) {
     this.opened = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
     });
     this.opened.catch(() => undefined);
+    signal?.addEventListener('abort', this.#onAbort);
   }
 
   /** Gives the worker so long, in milliseconds, from now to its prologue: ERR_PROLOGUE_TIMEOUT. 0 is for ever. */
@@ -61,12 +51,13 @@ export class Registration<T> implements CallWaiter {
 
   /**
    * Gives up the request. A worker that has called is told to drop it, one that calls later is turned away; a stream that
-   * has begun although the ack never came is killed.
+   * has begun is killed, which it may have although the ack never came.
    */
   cancel(error: unknown): void {
-    if (!this.#settle()) return this.#stream?.abort(error);
+    if (this.#stream !== undefined) return this.#stream.abort(error);
+    if (!this.#settle()) return;
     this.#call?.kill();
-    this.#reject(error);
+    this.#leave(error);
   }
 
   /** False when another call was there first. */
@@ -77,32 +68,28 @@ export class Registration<T> implements CallWaiter {
 
   onOpened(socket: Duplex, frames: FrameSource): void {
     if (!this.#settle()) return void socket.destroy();
-    const { codec, annotated, engineErrors, signal, inactivityTimeoutMs, onBadFrame } = this.options;
-    const settings: ReceiverSettings = {
-      requestId: this.connectionInfo.context,
-      items: new ItemReader(codec, annotated, engineErrors),
-      annotated,
-      signal,
-      inactivityTimeoutMs,
-      onBadFrame,
-      onEnd: () => this.owner.disown(stream),
-    };
-    const stream = new ResponseReceiver<T>(socket, frames, settings);
+    const stream = new ResponseReceiver<T>(socket, frames, this.connectionInfo.context, this.options);
     this.#stream = stream;
-    this.owner.adopt(stream);
+    void stream.ended.then(() => this.signal?.removeEventListener('abort', this.#onAbort));
+    this.events.onStream(stream);
     stream.begin();
     this.#resolve(stream);
   }
 
   onFailed(error: DynamoTracingError): void {
-    if (this.#settle()) this.#reject(error);
+    if (this.#settle()) this.#leave(error);
+  }
+
+  #leave(error: unknown): void {
+    this.signal?.removeEventListener('abort', this.#onAbort);
+    this.#reject(error);
   }
 
   #settle(): boolean {
     if (this.#settled) return false;
     this.#settled = true;
     this.#deadline?.clear();
-    this.owner.release(this.connectionInfo.subject);
+    this.events.onSettled(this.connectionInfo.subject);
     return true;
   }
 }

@@ -2,7 +2,6 @@ import { invalidOption } from '../../internal/index.js';
 import { parseWorkerAddress, type PayloadCodecName } from '../../protocol/index.js';
 import type { Instance, InstanceTransport } from '../discovery/index.js';
 import { instanceIdOption } from '../discovery/record.js';
-import type { RouterSettings } from './options.js';
 
 /** A worker that requests can be routed to. */
 export interface RoutedWorker {
@@ -13,6 +12,17 @@ export interface RoutedWorker {
   /** TCP: `[tcp://]ip:port/endpoint_path`; NATS: the subject. */
   readonly address: string;
   readonly codec: PayloadCodecName;
+}
+
+/** Where a router finds its workers; a `FileDiscovery` is one. */
+export interface WorkerDiscovery {
+  watch(endpoint: string): Promise<WorkerList>;
+}
+
+/** A discovery with what it is asked for. */
+interface WorkerPlace {
+  readonly discovery: WorkerDiscovery;
+  readonly endpoint: string;
 }
 
 /** A worker given by hand: an address as TCP workers have it, a transport as discovery has it, or a whole instance. */
@@ -88,7 +98,7 @@ export class WorkerSource {
   #seen: { readonly instances: readonly Instance[]; readonly workers: readonly RoutedWorker[] } | undefined;
 
   constructor(
-    private readonly workers: RouterSettings['workers'],
+    private readonly workers: readonly RoutedWorker[] | WorkerPlace,
     private readonly listener: SourceListener,
   ) {}
 
@@ -121,7 +131,7 @@ export class WorkerSource {
   }
 
   /** The watch, begun at the first request; one that could not begin is tried again at the next. */
-  #watched({ discovery, endpoint }: Extract<RouterSettings['workers'], { endpoint: string }>): Promise<WorkerList> {
+  #watched({ discovery, endpoint }: WorkerPlace): Promise<WorkerList> {
     this.#watch ??= discovery.watch(endpoint).then(
       (list) => {
         list.onChange?.(() => this.#take(list));

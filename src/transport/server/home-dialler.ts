@@ -3,14 +3,8 @@ import { DynamoTracingError, errorFact } from '../../errors/index.js';
 import { ConnectGate } from '../connecting.js';
 import { Deadline } from '../deadline.js';
 import { onceConnected, openSocket } from '../sockets.js';
-import type { Network, NetworkTarget } from '../types.js';
-
-export interface DialSettings {
-  readonly network: Network;
-  readonly connectTimeoutMs: number;
-  /** Connections being opened at one time to one host. */
-  readonly callHomeConnectLimit: number;
-}
+import type { ServerSettings } from '../settings.js';
+import type { NetworkTarget } from '../types.js';
 
 /** Dynamo's pause after a lack of local addresses, in milliseconds. */
 const RETRY_MS = 200;
@@ -19,14 +13,13 @@ const RETRY_MS = 200;
 export class HomeDialler {
   readonly #gates = new Map<string, ConnectGate>();
 
-  constructor(private readonly settings: DialSettings) {}
+  constructor(private readonly settings: ServerSettings) {}
 
   dial({ host, port }: NetworkTarget): Dial {
-    let gate = this.#gates.get(host);
-    if (gate === undefined) this.#gates.set(host, (gate = new ConnectGate(this.settings.callHomeConnectLimit)));
-    const used = gate;
+    const gate = this.#gates.get(host) ?? new ConnectGate(this.settings.callHomeConnectLimit);
+    this.#gates.set(host, gate);
     return new Dial({ host, port }, this.settings, gate, () => {
-      if (used.idle && this.#gates.get(host) === used) this.#gates.delete(host);
+      if (gate.idle && this.#gates.get(host) === gate) this.#gates.delete(host);
     });
   }
 }
@@ -45,7 +38,7 @@ export class Dial {
 
   constructor(
     private readonly target: NetworkTarget,
-    private readonly settings: DialSettings,
+    private readonly settings: ServerSettings,
     private readonly gate: ConnectGate,
     private readonly onOver: () => void,
   ) {

@@ -2,21 +2,14 @@ import { RateLimit } from '../../internal/index.js';
 import { RECORD_TARGETS } from '../../logging/index.js';
 import { ACK_ACCEPTED, ACK_AT_CAPACITY, ACK_POOL_CLOSED, type RequestHeaders, type TcpStreamConnectionInfo } from '../../protocol/index.js';
 import { Deadline } from '../deadline.js';
+import type { ServerSettings } from '../settings.js';
 import { CLOSE_WAIT_MS } from '../sockets.js';
-import type { EndpointEntry } from './endpoint-entry.js';
-import { readEnvelope, type Envelope } from './envelope.js';
-import { HandledRequest, type HandledRequestSettings } from './handled-request.js';
-import { HomeCall, type HomeCallSettings } from './home-call.js';
-import { HomeDialler, type Dial, type DialSettings } from './home-dialler.js';
+import { HandledRequest } from './handled-request.js';
+import { HomeCall } from './home-call.js';
+import { HomeDialler, type Dial } from './home-dialler.js';
 import { RequestRecord } from './request-record.js';
+import { readEnvelope, type EndpointEntry, type Envelope } from './taken-request.js';
 import { WorkPool, type Work } from './work-pool.js';
-
-export interface PayloadHandlerSettings extends HandledRequestSettings, DialSettings {
-  /** Whether callers at this address are called. */
-  readonly callHomeHosts: (host: string) => boolean;
-  readonly workerPoolSize: number;
-  readonly workQueueSize: number;
-}
 
 /** What waits for its turn or has it. */
 interface TakenWork extends Work {
@@ -38,7 +31,7 @@ export class PayloadHandler {
   #onIdle: (() => void) | undefined;
   #draining = false;
 
-  constructor(private readonly settings: PayloadHandlerSettings) {
+  constructor(private readonly settings: ServerSettings) {
     this.#pool = new WorkPool(settings.workerPoolSize, settings.workQueueSize);
     this.#dialler = new HomeDialler(settings);
   }
@@ -119,7 +112,7 @@ export class PayloadHandler {
 const NOBODY = { onStop: (): void => undefined, onKill: (): void => undefined };
 
 /** A call home only to say in the prologue that there will be no response. It takes its turn as a request does; a caller that is gone is none. */
-export class RefusedRequest implements Work {
+class RefusedRequest implements Work {
   #dialling: Dial | undefined;
   #call: HomeCall | undefined;
 
@@ -127,7 +120,7 @@ export class RefusedRequest implements Work {
     private readonly home: TcpStreamConnectionInfo,
     private readonly message: string,
     private readonly dialler: HomeDialler,
-    private readonly settings: HomeCallSettings,
+    private readonly settings: ServerSettings,
     private readonly onGone: (request: RefusedRequest) => void,
   ) {}
 
@@ -136,8 +129,7 @@ export class RefusedRequest implements Work {
     try {
       this.#dialling = this.dialler.dial(this.home);
       this.#call = new HomeCall(await this.#dialling.opened(), this.home.subject, { ...this.settings, finTimeoutMs: CLOSE_WAIT_MS }, NOBODY);
-      this.#call.prologue({ error: `Generate Error: ${this.message}`, typedError: { errorType: 'invalid_argument', message: this.message } });
-      this.#call.finish(true);
+      this.#call.refuse({ errorType: 'invalid_argument', message: this.message });
       await this.#call.closed;
     } catch {
       // Nobody is there to be told.

@@ -1,15 +1,16 @@
 import type { Duplex } from 'node:stream';
 import { DynamoTracingError } from '../../errors/index.js';
 import { invalidOption } from '../../internal/index.js';
-import { ACK_INVALID_PATH, ACK_POOL_CLOSED, formatWorkerAddress, MAX_FIELD_SIZE, unknownEndpointAck, type RequestFrame } from '../../protocol/index.js';
+import { ACK_INVALID_PATH, formatWorkerAddress, MAX_FIELD_SIZE, unknownEndpointAck, type RequestFrame } from '../../protocol/index.js';
 import { callDuration } from '../deadline.js';
 import type { EndpointName } from '../discovery/index.js';
 import { instanceIdOption, newInstanceId } from '../discovery/record.js';
+import { closed } from '../failures.js';
 import { readServerOptions, type RequestPlaneServerOptions, type ServerSettings } from '../settings.js';
 import type { EndpointHandler, EndpointOptions, NetworkListener, NetworkTarget, ServedEndpoint } from '../types.js';
-import { makeEndpoint, type EndpointEntry } from './endpoint-entry.js';
 import { PayloadHandler } from './payload-handler.js';
-import { ServerConnection, type Admission } from './server-connection.js';
+import { ServerConnection } from './server-connection.js';
+import { makeEndpoint, type EndpointEntry } from './taken-request.js';
 
 /**
  * Serves endpoints over Dynamo's TCP request plane: any number on one port, with bounded concurrency, and the worker's side
@@ -44,7 +45,7 @@ export class RequestPlaneServer {
 
   /** Opens the port. Later calls give the same. @throws ERR_LISTEN_FAILED, ERR_CLIENT_CLOSED */
   async listen(): Promise<NetworkTarget> {
-    if (this.#closing !== undefined) throw serverClosed('the server is closed');
+    if (this.#closing !== undefined) throw closed('the server is closed');
     const { network, host, port } = this.#settings;
     this.#listening ??= network.listen(host, port, (socket) => this.#onConnection(socket));
     try {
@@ -102,7 +103,7 @@ export class RequestPlaneServer {
   }
 
   #addressOf(path: string): string {
-    if (this.#bound === undefined) throw serverClosed('the server does not listen yet: an address needs a port');
+    if (this.#bound === undefined) throw closed('the server does not listen yet: an address needs a port');
     return `tcp://${formatWorkerAddress({ host: this.#settings.advertiseHost ?? this.#bound.host, port: this.#bound.port, endpointPath: path })}`;
   }
 
@@ -114,22 +115,15 @@ export class RequestPlaneServer {
     socket.once('close', () => this.#connections.delete(connection));
   }
 
-  #admit(frame: RequestFrame): Admission {
-    const { endpointPath, headers, payload } = frame;
-    if (endpointPath === undefined) return { ack: ACK_INVALID_PATH };
+  #admit({ endpointPath, headers, headersMalformed, payload }: RequestFrame): string {
+    if (endpointPath === undefined) return ACK_INVALID_PATH;
     const entry = this.#endpoints.get(endpointPath);
-    // The newer wording of the two: older callers understand its prefix, whereas the older wording leaves them waiting for ever.
-    if (entry === undefined) return { ack: unknownEndpointAck(endpointPath) };
-    if (frame.headersMalformed) this.payloads.warnMalformedHeaders(entry);
-    const ack = this.payloads.accept(headers, payload, entry);
-    return { ack, close: ack === ACK_POOL_CLOSED };
+    if (entry === undefined) return unknownEndpointAck(endpointPath);
+    if (headersMalformed) this.payloads.warnMalformedHeaders(entry);
+    return this.payloads.accept(headers, payload, entry);
   }
 }
 
 function pathOf({ instanceId, endpoint }: EndpointEntry): string {
   return `${instanceId.toString(16)}/${endpoint}`;
-}
-
-function serverClosed(message: string): DynamoTracingError {
-  return new DynamoTracingError('ERR_CLIENT_CLOSED', message);
 }

@@ -9,7 +9,7 @@ import { SpanStatusCode } from '@opentelemetry/api';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { RequestPlaneClient } from '../../../src/transport/client/client.js';
 import { FileDiscovery } from '../../../src/transport/discovery/index.js';
-import { Router, type RouteOptions, type RouterOptions } from '../../../src/transport/router/index.js';
+import { Router, type RouteOptions, type RouterOptions } from 'dynamo-tracing/transport';
 import { RequestPlaneServer } from '../../../src/transport/server/server.js';
 import type { EndpointHandler } from '../../../src/transport/types.js';
 import { until } from '../../support/until.js';

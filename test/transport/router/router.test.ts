@@ -2,7 +2,7 @@ import { ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } from '@opentelemetry/ap
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { DynamoTracingError, type ErrorCode } from '../../../src/errors/index.js';
 import type { Instance } from '../../../src/transport/discovery/index.js';
-import { Router, type RoutedStream, type RouterOptions } from '../../../src/transport/router/index.js';
+import { Router, type RoutedStream, type RouterOptions } from 'dynamo-tracing/transport';
 import { BEGUN, killed, ScriptedClient, type Script } from './scripted-client.js';
 import { recordSpans } from './spans.js';
 

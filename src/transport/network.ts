@@ -62,15 +62,11 @@ function connectTls(target: NetworkTarget, { context, insecure, serverName }: No
   socket.setNoDelay(true);
   socket.setKeepAlive(true, keepAliveMs);
   socket.once('connect', () => {
-    const deadline = new Deadline(timeoutMs, () => socket.destroy(handshakeTimeout(timeoutMs)));
+    const deadline = new Deadline(timeoutMs, () => socket.destroy(new DynamoTracingError('ERR_CONNECT_TIMEOUT', `no TLS handshake within ${timeoutMs} ms`, { timeoutMs })));
     const done = (): void => deadline.clear();
     socket.once('secureConnect', done).once('close', done);
   });
   return socket;
-}
-
-function handshakeTimeout(timeoutMs: number): DynamoTracingError {
-  return new DynamoTracingError('ERR_CONNECT_TIMEOUT', `no TLS handshake within ${timeoutMs} ms`, { timeoutMs });
 }
 
 function makeServer({ tls: { server, handshakeTimeoutMs }, keepAliveMs }: NetworkSettings, onConnection: (socket: Duplex) => void): net.Server {

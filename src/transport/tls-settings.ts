@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
-import { DynamoTracingError, isDynamoTracingError } from '../errors/index.js';
+import { DynamoTracingError } from '../errors/index.js';
 import { booleanOption, envInteger, invalidOption, isTruthy, optionalOption, readOptions, type Environment, type OptionReader } from '../internal/index.js';
 import { durationOption } from './deadline.js';
 
@@ -104,16 +104,16 @@ function loadCa(source: PemSource | undefined): Buffer | undefined {
 }
 
 function load(source: PemSource, parse: (pem: Buffer) => unknown, problem: string): Buffer {
+  const pem = attempt(source, 'cannot be read', () => readFileSync(source.path));
+  attempt(source, problem, () => parse(pem));
+  return pem;
+}
+
+function attempt<T>(source: PemSource, problem: string, step: () => T): T {
   try {
-    const pem = readFileSync(source.path);
-    try {
-      parse(pem);
-      return pem;
-    } catch (cause) {
-      throw refuse(source, `${problem}: ${source.path}`, cause);
-    }
+    return step();
   } catch (cause) {
-    throw isDynamoTracingError(cause) ? cause : refuse(source, `cannot be read: ${source.path}`, cause);
+    throw refuse(source, `${problem}: ${source.path}`, cause);
   }
 }
 

@@ -1,12 +1,12 @@
 import { RECORD_TARGETS } from '../../logging/index.js';
 import { encodeRequestFrame, formatWorkerAddress, parseWorkerAddress, type RequestHeaders } from '../../protocol/index.js';
-import { ConnectGate } from '../connecting.js';
 import { callDuration } from '../deadline.js';
-import { cancelled, closed } from '../failures.js';
+import { cancelled, closed } from '../endings.js';
 import { readClientOptions, type ClientSettings, type RequestPlaneClientOptions } from '../settings.js';
+import { ConnectGate } from '../sockets.js';
 import type { SendOptions } from '../types.js';
-import { Exchange } from './exchange.js';
 import { HostPool } from './host-pool.js';
+import { Exchange } from './request-connection.js';
 import { StreamCaller } from './stream-caller.js';
 
 /** Where an address leads: parsed once, most requests of a process go to the same few. */
@@ -49,10 +49,13 @@ export class RequestPlaneClient extends StreamCaller {
     const { pool, path } = this.#route(address);
     if (options.signal?.aborted === true) throw cancelled(options.signal);
     const frame = encodeRequestFrame(path, { ...headers, 'x-endpoint-path': path }, payloadParts, this.#settings.maxMessageSize);
-    if (frame.droppedHeaders.length > 0) this.#warnDropped(frame.droppedHeaders, headers);
+    if (frame.droppedHeaders.length > 0) {
+      const fields = { dropped: frame.droppedHeaders.join(', '), request_id: headers['request-id'] };
+      this.#settings.logger.emit('warn', RECORD_TARGETS.transport, 'request headers do not fit their frame: some were left out', fields);
+    }
     const exchange = new Exchange(address, frame.chunks, timeoutMs, options.signal);
     pool.send(exchange);
-    return exchange.promise;
+    return exchange.acknowledged.promise;
   }
 
   /** Opens a connection to a worker's host ahead of the first request. @throws ERR_ADDRESS_INVALID, ERR_CLIENT_CLOSED */
@@ -101,10 +104,5 @@ export class RequestPlaneClient extends StreamCaller {
     pool.close(closed());
     this.#pools.delete(key);
     for (const [address, route] of this.#routes) if (route.host === key) this.#routes.delete(address);
-  }
-
-  #warnDropped(dropped: readonly string[], headers: RequestHeaders): void {
-    const fields = { dropped: dropped.join(', '), request_id: headers['request-id'] };
-    this.#settings.logger.emit('warn', RECORD_TARGETS.transport, 'request headers do not fit their frame: some were left out', fields);
   }
 }

@@ -1,14 +1,14 @@
 import type { Context } from '@opentelemetry/api';
 import { unixNanos } from '../../internal/index.js';
 import { RECORD_TARGETS } from '../../logging/index.js';
-import { encodeControlMessage, encodeTwoPart, payloadCodec, type RequestHeaders } from '../../protocol/index.js';
+import { encodeControlMessage, encodeTwoPart, failureOf, payloadCodec, type RequestHeaders } from '../../protocol/index.js';
+import { SPANS, startSpan, type SpanSettings, type TracedSpan } from '../../spans/index.js';
 import { activeContext, currentTraceContext, getTraceScope, headersOf, newRequestId, SAMPLED, type TraceHeaders } from '../../trace-context/index.js';
 import { callDuration } from '../deadline.js';
-import { cancelled } from '../failures.js';
+import { cancelled, DONE, endOf } from '../endings.js';
 import { ResponsePlane } from '../response/response-plane.js';
 import type { CallSettings } from '../settings.js';
-import type { RequestDispatch, ResponseStream, SendOptions, StreamClient, StreamOptions } from '../types.js';
-import { GeneratedStream } from './generated-stream.js';
+import type { RequestDispatch, ResponseStream, SendOptions, StreamClient, StreamEnd, StreamOptions } from '../types.js';
 
 /**
  * An envelope of at most so many bytes is written as one piece: its three parts would cost more to hand to the system than
@@ -81,4 +81,67 @@ function requestHeaders(requestId: string, context: Context, extra: RequestHeade
 function wireTraceHeaders(context: Context): TraceHeaders {
   const current = currentTraceContext(context);
   return headersOf(current === undefined || current.traceFlags <= SAMPLED ? current : { ...current, traceFlags: current.traceFlags & SAMPLED });
+}
+
+/** A response stream inside a `client_request` span that begins with the first `next` and ends with the stream. */
+class GeneratedStream<T> implements AsyncIterableIterator<T, undefined, undefined> {
+  #opening: Promise<ResponseStream<T>> | undefined;
+  #stream: ResponseStream<T> | undefined;
+  /** Nothing more is wanted, or the stream could not be opened. */
+  #over = false;
+  /** Let go once it has been sent: streams are open for long, and prompts are large. */
+  #request: unknown;
+
+  constructor(
+    private readonly client: StreamClient,
+    private readonly settings: SpanSettings,
+    private readonly address: string,
+    request: unknown,
+    private readonly options: StreamOptions & { readonly context: Context },
+  ) {
+    this.#request = request;
+  }
+
+  next(): Promise<IteratorResult<T, undefined>> {
+    if (this.#stream !== undefined) return this.#stream.next();
+    if (this.#over) return Promise.resolve(DONE);
+    this.#opening ??= this.#open();
+    return this.#opening.then((stream) => stream.next());
+  }
+
+  async return(): Promise<IteratorResult<T, undefined>> {
+    this.#over = true;
+    const stream = this.#stream ?? (await this.#opening?.catch(() => undefined));
+    return stream?.return() ?? DONE;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async #open(): Promise<ResponseStream<T>> {
+    const { options } = this;
+    const requestId = options.requestId ?? getTraceScope(options.context)?.requestId ?? newRequestId();
+    const xRequestId = getTraceScope(options.context)?.xRequestId;
+    const span = startSpan(SPANS.clientRequest, { settings: this.settings, parent: options.context, fields: { operation: 'generate', request_id: requestId, x_request_id: xRequestId }, identity: { requestId, xRequestId } });
+    try {
+      const stream = await this.client.openStream<T>(this.address, this.#request, { ...options, requestId, context: span.context });
+      void stream.ended.then((end) => endSpan(span, end));
+      this.#stream = stream;
+      return stream;
+    } catch (error) {
+      this.#over = true;
+      endSpan(span, endOf(error));
+      throw error;
+    } finally {
+      this.#request = undefined;
+    }
+  }
+}
+
+/** A cancelled request is no failure: its status stays unset. */
+function endSpan(span: TracedSpan, end: StreamEnd): void {
+  if (end.outcome === 'cancelled') span.setRaw({ 'cancellation.signal': end.signal });
+  if (end.outcome === 'error') span.fail(failureOf(end.error).errorType);
+  span.end();
 }

@@ -2,10 +2,9 @@ import { DynamoTracingError, errorFact, type ErrorCode } from '../../errors/inde
 import { readOptions } from '../../internal/index.js';
 import { readAck, type RequestHeaders } from '../../protocol/index.js';
 import { carrierOf, type NatsHeaders } from '../../trace-context/index.js';
-import { ackError } from '../client/exchange.js';
 import { StreamCaller } from '../client/stream-caller.js';
 import { callDuration, durationOption } from '../deadline.js';
-import { cancelled } from '../failures.js';
+import { ackError, cancelled } from '../endings.js';
 import { readCallOptions, type CallOptions } from '../settings.js';
 import type { RequestDispatch } from '../types.js';
 import { natsModule, type NatsConnection, type NatsMessage } from './connection.js';

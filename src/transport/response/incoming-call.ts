@@ -2,7 +2,7 @@ import type { Duplex } from 'node:stream';
 import { DynamoTracingError, isDynamoTracingError } from '../../errors/index.js';
 import { decodeHandshake, decodePrologue, encodeStreamControl, encodeTwoPart, TwoPartDecoder, type FrameRefusal, type Prologue, type TwoPartFrame } from '../../protocol/index.js';
 import { Deadline } from '../deadline.js';
-import { brokenWorker } from '../failures.js';
+import { brokenWorker } from '../endings.js';
 import { finish } from '../sockets.js';
 
 /** The TwoPart frames of a connection, with the count of bytes that were received and not yet read as frames. */

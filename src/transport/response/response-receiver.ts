@@ -2,7 +2,7 @@ import type { Duplex } from 'node:stream';
 import { DynamoTracingError } from '../../errors/index.js';
 import { decodeStreamControl, encodeStreamControl, encodeTwoPart, type PayloadCodec, type TwoPartFrame } from '../../protocol/index.js';
 import { Deadline } from '../deadline.js';
-import { brokenWorker, cancelled, endOf } from '../failures.js';
+import { brokenWorker, cancelled, Deferred, DONE, endOf } from '../endings.js';
 import { finish } from '../sockets.js';
 import type { ResponseStream, StreamEnd } from '../types.js';
 import type { FrameSource } from './incoming-call.js';
@@ -21,11 +21,6 @@ export interface ReceiverOptions {
   readonly onBadFrame: (error: DynamoTracingError) => void;
 }
 
-interface Waiter<T> {
-  resolve(result: IteratorResult<T, undefined>): void;
-  reject(error: unknown): void;
-}
-
 /**
  * Received and unread bytes from which on the socket is paused while nobody asks for an item: beyond a few reads' worth
  * (64 KiB each), so that a consumer that keeps up is never paused; the rest waits in the kernel and then at the worker.
@@ -33,13 +28,12 @@ interface Waiter<T> {
 const HIGH_WATER = 262_144;
 /** How long a worker may take from its final item to the sentinel; without one the response is complete all the same. */
 const SENTINEL_WAIT_MS = 1000;
-const DONE: IteratorReturnResult<undefined> = Object.freeze({ done: true, value: undefined });
 
 /** A response stream on its call-home socket, from the prologue on. Frames are read when they are asked for. */
 export class ResponseReceiver<T> implements ResponseStream<T> {
-  readonly ended: Promise<StreamEnd>;
+  readonly #ended = new Deferred<StreamEnd>();
+  readonly ended = this.#ended.promise;
   readonly #items: ItemReader;
-  #resolveEnded!: (end: StreamEnd) => void;
   #state: 'flowing' | 'failed' | 'over' = 'flowing';
   /** What the next `next` throws, when failed. */
   #failure: unknown;
@@ -47,7 +41,7 @@ export class ResponseReceiver<T> implements ResponseStream<T> {
   /** The worker sends no more: FIN, error or close. */
   #inputOver = false;
   #socketError: unknown;
-  readonly #waiters: Waiter<T>[] = [];
+  readonly #waiters: Deferred<IteratorResult<T, undefined>>[] = [];
   /** An item read ahead of its `next`: behind the last one the end is found, whoever asks for more or not. */
   #ahead: IteratorYieldResult<T> | undefined;
   #deadline: Deadline | undefined;
@@ -59,7 +53,6 @@ export class ResponseReceiver<T> implements ResponseStream<T> {
     private readonly options: ReceiverOptions,
   ) {
     this.#items = new ItemReader(options.codec, options.annotated, options.engineErrors);
-    this.ended = new Promise((resolve) => (this.#resolveEnded = resolve));
   }
 
   /** Takes the socket over. What has arrived is read, which may be the end already. */
@@ -124,9 +117,10 @@ export class ResponseReceiver<T> implements ResponseStream<T> {
 
   #wait(): Promise<IteratorResult<T, undefined>> {
     if (this.socket.isPaused()) this.socket.resume();
-    const promise = new Promise<IteratorResult<T, undefined>>((resolve, reject) => this.#waiters.push({ resolve, reject }));
+    const waiter = new Deferred<IteratorResult<T, undefined>>();
+    this.#waiters.push(waiter);
     this.#startTimer();
-    return promise;
+    return waiter.promise;
   }
 
   #serve(): void {
@@ -209,7 +203,7 @@ export class ResponseReceiver<T> implements ResponseStream<T> {
     this.socket.off('data', this.#onData);
     if (last === undefined) this.socket.destroy();
     else finish(this.socket, last);
-    this.#resolveEnded(end);
+    this.#ended.resolve(end);
   }
 
   #startTimer(): void {

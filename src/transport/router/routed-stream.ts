@@ -2,7 +2,7 @@ import { isDynamoTracingError } from '../../errors/index.js';
 import { guarded } from '../../internal/index.js';
 import { RECORD_TARGETS } from '../../logging/index.js';
 import { failureOf, type Failure } from '../../protocol/index.js';
-import { cancelled } from '../failures.js';
+import { cancelled, Deferred, DONE } from '../endings.js';
 import type { ResponseStream, StreamEnd, StreamOptions } from '../types.js';
 import { Attempt, errorOfItem, type AttemptSettings, type Migration } from './attempt.js';
 import type { RoutedWorker } from './workers.js';
@@ -20,7 +20,6 @@ export interface RouteSettings extends AttemptSettings {
 }
 
 type Cancellation = Extract<StreamEnd, { outcome: 'cancelled' }>['signal'];
-const DONE: IteratorReturnResult<undefined> = Object.freeze({ done: true, value: undefined });
 
 /**
  * The response to a routed request. Nothing is sent before the first `next`. Until the first item has been delivered a
@@ -28,12 +27,12 @@ const DONE: IteratorReturnResult<undefined> = Object.freeze({ done: true, value:
  */
 export class RoutedStream<T = unknown> implements ResponseStream<T> {
   readonly requestId: string;
-  readonly ended: Promise<StreamEnd>;
+  readonly #ended = new Deferred<StreamEnd>();
+  readonly ended = this.#ended.promise;
   /** Let go with the first item: streams are open for long, and prompts are large. */
   #request: unknown;
   readonly #annotated: boolean;
   readonly #onAbort = (): void => this.#cancel('kill');
-  #resolveEnded!: (end: StreamEnd) => void;
   #end: StreamEnd | undefined;
   /** The first `next`, from the choice of a worker to its first item. */
   #first: Promise<IteratorResult<T, undefined>> | undefined;
@@ -51,7 +50,6 @@ export class RoutedStream<T = unknown> implements ResponseStream<T> {
     this.#request = request;
     this.requestId = route.requestId;
     this.#annotated = route.options.annotated ?? false;
-    this.ended = new Promise((resolve) => (this.#resolveEnded = resolve));
     route.options.signal?.addEventListener('abort', this.#onAbort, { once: true });
   }
 
@@ -173,8 +171,8 @@ export class RoutedStream<T = unknown> implements ResponseStream<T> {
     if (onWorker !== undefined) guarded('router.onWorker', () => onWorker(attempt.worker, attempt.number), undefined);
   }
 
-  /** One attempt up to its first item. */
-  async #try(attempt: Attempt): Promise<Tried<T>> {
+  /** One attempt up to its first item. If it is the last, the caller gets what `deliver` returns or throws. */
+  async #try(attempt: Attempt): Promise<{ readonly failure: Failure | undefined; readonly deliver: () => IteratorResult<T, undefined> }> {
     try {
       const stream = await this.#open(attempt);
       const result = await attempt.next(stream, this.#annotated);
@@ -212,14 +210,6 @@ export class RoutedStream<T = unknown> implements ResponseStream<T> {
     if (this.#end !== undefined) return;
     this.#end = end;
     this.route.options.signal?.removeEventListener('abort', this.#onAbort);
-    this.#resolveEnded(end);
+    this.#ended.resolve(end);
   }
-}
-
-/** How an attempt went up to its first item. */
-interface Tried<T> {
-  /** Undefined when it went well. */
-  readonly failure: Failure | undefined;
-  /** Gives what the caller gets if this attempt is the last: an item (an error item too), the end, or what was thrown. */
-  readonly deliver: () => IteratorResult<T, undefined>;
 }

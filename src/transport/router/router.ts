@@ -3,7 +3,7 @@ import { guarded, invalidOption, monotonicMs } from '../../internal/index.js';
 import type { Failure } from '../../protocol/index.js';
 import { activeContext, getTraceScope, newRequestId } from '../../trace-context/index.js';
 import { instanceIdOption } from '../discovery/record.js';
-import { closed } from '../failures.js';
+import { closed } from '../endings.js';
 import type { StreamOptions } from '../types.js';
 import type { Attempt } from './attempt.js';
 import { readRouterOptions, type RouterOptions, type RouterSettings } from './options.js';
@@ -93,7 +93,7 @@ export class Router {
 
   /** A record may be missing for a moment while its owner writes it anew: calls are given up when it is still missing a little later. */
   #onGone(worker: RoutedWorker): void {
-    this.#selection.forget(worker);
+    this.#selection.release(worker);
     const { address } = worker;
     const giveUp = async (): Promise<void> => {
       const listed = await this.#source.list();

@@ -47,30 +47,18 @@ export function readStaticWorkers(given: readonly unknown[], codec: PayloadCodec
 }
 
 function readStaticWorker(given: unknown, codec: PayloadCodecName, path: string): RoutedWorker {
-  if (typeof given === 'string') return staticWorker({ tcp: given }, codec);
-  if (typeof given !== 'object' || given === null) throw invalidOption(path, 'an address, { tcp }, { nats_tcp } or an instance', given);
-  if ('transport' in given && isTransport(given.transport)) {
-    const instance = given as Instance;
-    if (instanceIdOption(instance.instanceId, `${path}.instanceId`) === undefined) throw invalidOption(`${path}.instanceId`, 'a BigInt from 0 to 2^64 - 1', undefined);
-    checkTcp(instance.transport);
-    return workerOfInstance(instance);
-  }
-  if (isTransport(given)) return staticWorker(given, codec);
-  throw invalidOption(path, 'an address, { tcp }, { nats_tcp } or an instance', given);
-}
-
-function staticWorker(transport: InstanceTransport, codec: PayloadCodecName): RoutedWorker {
-  checkTcp(transport);
+  const instance = typeof given === 'object' && given !== null && 'transport' in given ? (given as Instance) : undefined;
+  const transport = typeof given === 'string' ? { tcp: given } : (instance?.transport ?? given);
+  if (!isTransport(transport)) throw invalidOption(path, 'an address, { tcp }, { nats_tcp } or an instance', given);
+  if ('tcp' in transport) parseWorkerAddress(transport.tcp);
   const { plane, address } = reach(transport);
-  return { workerId: idIn(plane, address), plane, address, codec };
+  if (instance === undefined) return { workerId: idIn(plane, address), plane, address, codec };
+  if (instanceIdOption(instance.instanceId, `${path}.instanceId`) === undefined) throw invalidOption(`${path}.instanceId`, 'a BigInt from 0 to 2^64 - 1', undefined);
+  return workerOfInstance(instance);
 }
 
 function reach(transport: InstanceTransport): Pick<RoutedWorker, 'plane' | 'address'> {
   return 'tcp' in transport ? { plane: 'tcp', address: transport.tcp } : { plane: 'nats', address: transport.nats_tcp };
-}
-
-function checkTcp(transport: InstanceTransport): void {
-  if ('tcp' in transport) parseWorkerAddress(transport.tcp);
 }
 
 /** The instance id that an address holds where Dynamo puts it: `ip:port/<hex>/...`, `subject-<hex>`. */

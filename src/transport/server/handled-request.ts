@@ -7,15 +7,11 @@ import type { ServerSettings } from '../settings.js';
 import type { HandlerResult } from '../types.js';
 import { HomeCall, type HomeCallEvents } from './home-call.js';
 import type { Dial, HomeDialler } from './home-dialler.js';
-import { errorContent, itemContent, toDynamoError } from './items.js';
+import { errorContent, itemContent, textOf, toDynamoError } from './items.js';
 import { RequestRecord, WorkerRequestContext } from './request-record.js';
 import type { TakenRequest } from './taken-request.js';
-import type { Work } from './work-pool.js';
 
-interface Items {
-  next(): Promise<IteratorResult<unknown, unknown>> | IteratorResult<unknown, unknown>;
-  return?(): unknown;
-}
+type Items = AsyncIterator<unknown, unknown> | Iterator<unknown, unknown>;
 
 const CANCELLED_DETAIL = 'cancelled before completion';
 const FAILURE_DETAIL = {
@@ -25,7 +21,7 @@ const FAILURE_DETAIL = {
 } as const;
 
 /** One request from its turn in the pool to its last frame: dial home, prologue, items, final mark. */
-export class HandledRequest implements Work, HomeCallEvents {
+export class HandledRequest implements HomeCallEvents {
   /** Let go when it is decoded: streams are open for long, and prompts are large. */
   #body: Uint8Array | undefined;
   #record: RequestRecord | undefined;
@@ -226,8 +222,4 @@ function iteratorOf(result: HandlerResult<unknown>): Items {
 
 function isCancellation(error: unknown): boolean {
   return isDynamoTracingError(error, 'ERR_CANCELLED') || (error instanceof Error && error.name === 'AbortError');
-}
-
-function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -2,7 +2,7 @@ import type { Duplex } from 'node:stream';
 import { decodeStreamControl, encodeHandshake, encodePrologue, encodeStreamControl, encodeTwoPart, TwoPartDecoder, type DynamoError, type Prologue, type TwoPartFrame } from '../../protocol/index.js';
 import { Deadline } from '../deadline.js';
 import type { ServerSettings } from '../settings.js';
-import { FrameWriter } from './frame-writer.js';
+import { FrameWriter } from '../writers.js';
 
 /** What the caller wants of a request that is being served. */
 export interface HomeCallEvents {

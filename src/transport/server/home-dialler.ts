@@ -1,8 +1,8 @@
 import type { Duplex } from 'node:stream';
 import { DynamoTracingError, errorFact } from '../../errors/index.js';
-import { ConnectGate } from '../connecting.js';
 import { Deadline } from '../deadline.js';
-import { onceConnected, openSocket } from '../sockets.js';
+import { cancelled, Deferred } from '../endings.js';
+import { ConnectGate, onceConnected, openSocket } from '../sockets.js';
 import type { ServerSettings } from '../settings.js';
 import type { NetworkTarget } from '../types.js';
 
@@ -26,9 +26,7 @@ export class HomeDialler {
 
 /** One attempt to reach a caller, its wait for a place included; a lack of local addresses is tried again until the time is up. */
 export class Dial {
-  readonly #opened: Promise<Duplex>;
-  #resolve!: (socket: Duplex) => void;
-  #reject!: (error: unknown) => void;
+  readonly #opened = new Deferred<Duplex>();
   #socket: Duplex | undefined;
   #over = false;
   #cancelled = false;
@@ -42,10 +40,6 @@ export class Dial {
     private readonly gate: ConnectGate,
     private readonly onOver: () => void,
   ) {
-    this.#opened = new Promise((resolve, reject) => {
-      this.#resolve = resolve;
-      this.#reject = reject;
-    });
     const { connectTimeoutMs: timeoutMs } = settings;
     this.#deadline = new Deadline(timeoutMs, () => this.#fail(this.#error('ERR_CONNECT_TIMEOUT', `was not reached within ${timeoutMs} ms`, { timeoutMs })));
     this.#open();
@@ -53,7 +47,7 @@ export class Dial {
 
   /** The open connection. @throws ERR_CONNECT_FAILED, ERR_CONNECT_TIMEOUT, ERR_CANCELLED */
   async opened(): Promise<Duplex> {
-    const socket = await this.#opened;
+    const socket = await this.#opened.promise;
     // Whoever waited comes a moment later: it may have been cancelled or broken meanwhile, and nobody would be told any more.
     if (this.#cancelled) socket.destroy();
     if (socket.destroyed) throw this.#cancelled ? cancelled() : this.#error('ERR_CONNECT_FAILED', 'broke as it was reached', {});
@@ -73,7 +67,7 @@ export class Dial {
     socket.on('error', (error) => (cause ??= error));
     socket.once('close', () => this.#onClosed(cause));
     onceConnected(socket, () => {
-      if (this.#end()) this.#resolve(socket);
+      if (this.#end()) this.#opened.resolve(socket);
     });
   }
 
@@ -88,7 +82,7 @@ export class Dial {
     if (this.#over) return;
     this.#socket?.destroy(); // before its place goes to the next
     this.#end();
-    this.#reject(error);
+    this.#opened.reject(error);
   }
 
   #end(): boolean {
@@ -111,8 +105,4 @@ export class Dial {
     const { host, port } = this.target;
     return new DynamoTracingError(code, `the caller's response plane ${host}:${port} ${says}`, facts);
   }
-}
-
-function cancelled(): DynamoTracingError {
-  return new DynamoTracingError('ERR_CANCELLED', 'the request was cancelled before its caller was reached');
 }

@@ -1,13 +1,13 @@
 import type { Duplex } from 'node:stream';
-import { DynamoTracingError } from '../../errors/index.js';
 import { invalidOption } from '../../internal/index.js';
 import { ACK_INVALID_PATH, formatWorkerAddress, MAX_FIELD_SIZE, unknownEndpointAck, type RequestFrame } from '../../protocol/index.js';
 import { callDuration } from '../deadline.js';
 import type { EndpointName } from '../discovery/index.js';
 import { instanceIdOption, newInstanceId } from '../discovery/record.js';
-import { closed } from '../failures.js';
+import { closed } from '../endings.js';
+import { LazyListener } from '../sockets.js';
 import { readServerOptions, type RequestPlaneServerOptions, type ServerSettings } from '../settings.js';
-import type { EndpointHandler, EndpointOptions, NetworkListener, NetworkTarget, ServedEndpoint } from '../types.js';
+import type { EndpointHandler, EndpointOptions, NetworkTarget, ServedEndpoint } from '../types.js';
 import { PayloadHandler } from './payload-handler.js';
 import { ServerConnection } from './server-connection.js';
 import { makeEndpoint, type EndpointEntry } from './taken-request.js';
@@ -32,8 +32,7 @@ export class RequestPlaneServer {
   readonly #settings: ServerSettings;
   readonly #endpoints = new Map<string, EndpointEntry>();
   readonly #connections = new Set<ServerConnection>();
-  #listening: Promise<NetworkListener> | undefined;
-  #bound: NetworkListener | undefined;
+  readonly #listener: LazyListener;
   #closing: Promise<void> | undefined;
 
   /** @throws ERR_OPTION_INVALID, ERR_ENV_INVALID */
@@ -41,20 +40,14 @@ export class RequestPlaneServer {
     this.#settings = readServerOptions(options);
     this.instanceId = this.#settings.instanceId ?? newInstanceId();
     this.payloads = new PayloadHandler(this.#settings);
+    const { network, host, port } = this.#settings;
+    this.#listener = new LazyListener(network, { host, port }, 'requests', (socket) => this.#onConnection(socket));
   }
 
   /** Opens the port. Later calls give the same. @throws ERR_LISTEN_FAILED, ERR_CLIENT_CLOSED */
   async listen(): Promise<NetworkTarget> {
-    if (this.#closing !== undefined) throw closed('the server is closed');
-    const { network, host, port } = this.#settings;
-    this.#listening ??= network.listen(host, port, (socket) => this.#onConnection(socket));
-    try {
-      this.#bound = await this.#listening;
-    } catch (cause) {
-      this.#listening = undefined;
-      throw new DynamoTracingError('ERR_LISTEN_FAILED', `cannot listen for requests on ${host}:${port}`, { host, port, cause });
-    }
-    return { host: this.#bound.host, port: this.#bound.port };
+    const { host, port } = await this.#listener.open();
+    return { host, port };
   }
 
   /**
@@ -82,11 +75,10 @@ export class RequestPlaneServer {
   }
 
   async #close(graceMs: number): Promise<void> {
-    const listener = await this.#listening?.catch(() => undefined);
-    const closed = listener?.close();
+    const ended = this.#listener.close();
     await this.payloads.drain(graceMs);
     for (const connection of this.#connections) connection.destroy();
-    await closed;
+    await ended;
   }
 
   #served(entry: EndpointEntry, path: string): ServedEndpoint {
@@ -103,8 +95,9 @@ export class RequestPlaneServer {
   }
 
   #addressOf(path: string): string {
-    if (this.#bound === undefined) throw closed('the server does not listen yet: an address needs a port');
-    return `tcp://${formatWorkerAddress({ host: this.#settings.advertiseHost ?? this.#bound.host, port: this.#bound.port, endpointPath: path })}`;
+    const { bound } = this.#listener;
+    if (bound === undefined) throw closed('the server does not listen yet: an address needs a port');
+    return `tcp://${formatWorkerAddress({ host: this.#settings.advertiseHost ?? bound.host, port: bound.port, endpointPath: path })}`;
   }
 
   #onConnection(socket: Duplex): void {

@@ -1,8 +1,9 @@
 import { invalidOption } from '../../internal/index.js';
 import type { LogFields } from '../../logging/index.js';
-import { decodeControlMessage, decodeJson, decodeTwoPart, encodeJson, type ControlMessage, type RequestHeaders, type TcpStreamConnectionInfo, type TwoPartFrame } from '../../protocol/index.js';
+import { decodeControlMessage, decodeJson, decodeTwoPart, encodeJson, type ControlMessage, type RequestHeaders, type TcpStreamConnectionInfo } from '../../protocol/index.js';
 import { readEndpointName, type EndpointName } from '../discovery/index.js';
 import type { EndpointHandler, EndpointIdentity } from '../types.js';
+import { textOf } from './items.js';
 
 /** A request taken by the worker. */
 export interface TakenRequest {
@@ -36,29 +37,21 @@ export type Envelope =
 
 /** Reads and checks an envelope; the body stays encoded. Never throws. */
 export function readEnvelope(payload: Uint8Array): Envelope {
-  let frame: TwoPartFrame;
+  let header: Uint8Array | undefined;
   try {
-    frame = decodeTwoPart(payload);
+    const frame = decodeTwoPart(payload);
+    header = frame.header;
+    if (header.length === 0) throw new Error('there is no control message');
+    const control = decodeControlMessage(header);
+    if (control.requestType === 'many_in') throw new Error('a stream of inputs (many_in) is not served');
+    if (frame.kind !== 'header-and-data') throw new Error('there is no body');
+    return { kind: 'request', control, body: frame.data };
   } catch (error) {
-    return bad(error, undefined);
-  }
-  try {
-    return checked(frame);
-  } catch (error) {
-    return bad(error, homeOf(frame.header));
+    return { kind: 'bad', problem: textOf(error), home: header && homeOf(header) };
   }
 }
 
-function checked(frame: TwoPartFrame): Envelope {
-  if (frame.header.length === 0) return { kind: 'bad', problem: 'there is no control message', home: undefined };
-  const control = decodeControlMessage(frame.header);
-  const home = control.connectionInfo;
-  if (control.requestType === 'many_in') return { kind: 'bad', problem: 'a stream of inputs (many_in) is not served', home };
-  if (frame.kind !== 'header-and-data') return { kind: 'bad', problem: 'there is no body', home };
-  return { kind: 'request', control, body: frame.data };
-}
-
-/** The way home of a control message that is wrong elsewhere. */
+/** The way home of a control message, which may be wrong elsewhere. */
 function homeOf(header: Uint8Array): TcpStreamConnectionInfo | undefined {
   try {
     const { id, connection_info } = decodeJson(header) as Record<string, unknown>;
@@ -66,8 +59,4 @@ function homeOf(header: Uint8Array): TcpStreamConnectionInfo | undefined {
   } catch {
     return undefined;
   }
-}
-
-function bad(error: unknown, home: TcpStreamConnectionInfo | undefined): Envelope {
-  return { kind: 'bad', problem: error instanceof Error ? error.message : String(error), home };
 }

@@ -116,7 +116,7 @@ it('addresses that were left alone are forgotten when their time is up, and when
     now += 10;
   }
   expect(selection.inhibited).toBe(100);
-  selection.forget(worker(500));
+  selection.release(worker(500));
   expect(selection.inhibited).toBe(99);
 });
 

@@ -9,7 +9,10 @@ export class Deferred<T> {
   reject!: (error: unknown) => void;
 
   constructor() {
-    this.promise = new Promise((resolve, reject) => Object.assign(this, { resolve, reject }));
+    this.promise = new Promise((resolve, reject) => {
+      this.resolve = resolve;
+      this.reject = reject;
+    });
   }
 }
 

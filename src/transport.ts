@@ -61,7 +61,6 @@ export {
   type TlsOptions,
   type WaitOptions,
   type WorkerDiscovery,
-  type WorkerOptions,
 } from './transport/index.js';
 
 // Codecs: bytes only, no sockets.

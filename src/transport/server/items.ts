@@ -85,7 +85,8 @@ function statusOf(error: unknown): number | undefined {
   return [errorFact(error, 'status'), errorFact(error, 'statusCode'), errorFact(error, 'code')].find((fact): fact is number => typeof fact === 'number' && fact >= 100 && fact < 600);
 }
 
-function textOf(error: unknown): string {
+/** What an error says. */
+export function textOf(error: unknown): string {
   const message = errorFact(error, 'message');
   return typeof message === 'string' ? message : String(error);
 }

@@ -1,15 +1,14 @@
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { logger } from 'dynamo-tracing';
 import { createMetrics } from 'dynamo-tracing/metrics';
 import { createApp } from './app.js';
 import { readConfig } from './config.js';
+import { stopper } from './stop.js';
 import { startTelemetry } from './telemetry.js';
 import { connectWorkers } from './workers.js';
 
-const DRAIN_MS = 10_000;
-
-/** The gateway until SIGTERM or SIGINT: stops accepting, lets requests in flight end, exits 0. */
+/** The gateway until SIGTERM or SIGINT: stops accepting, lets requests in flight end, exits 0. A second signal cuts them. */
 async function main(): Promise<void> {
   const config = readConfig();
   const stopTelemetry = startTelemetry();
@@ -23,17 +22,17 @@ async function main(): Promise<void> {
     ...(config.upstream === undefined ? {} : { upstream: { url: config.upstream, usage: config.upstreamUsage } }),
   });
   const server = app.listen(config.port, config.host);
+  const stop = stopper(server);
   await once(server, 'listening');
   console.log(`listening on http://${config.host}:${(server.address() as AddressInfo).port}`);
 
-  const signal = await Promise.race(['SIGTERM', 'SIGINT'].map((name) => once(process, name).then(() => name)));
+  const signals = new EventEmitter();
+  for (const name of ['SIGTERM', 'SIGINT']) process.on(name, () => signals.emit('signal', name));
+  const [signal] = await once(signals, 'signal') as [string];
   logger.info({ signal }, 'draining');
-  const closed = once(server, 'close');
-  server.close();
-  server.closeIdleConnections();
-  const late = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
-  await closed;
-  clearTimeout(late);
+  const hurry = new AbortController();
+  signals.once('signal', () => hurry.abort());
+  await stop(hurry.signal);
   await fleet?.close();
   await stopTelemetry();
 }

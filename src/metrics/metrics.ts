@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { needPackage, optionalOption, readOptions, type Environment } from '../internal/index.js';
+import { functionOption, guarded, needPackage, optionalOption, readOptions, type Environment } from '../internal/index.js';
 import { BUCKETS } from './buckets.js';
 
 /** What is used of prom-client, so that any version of it fits. */
@@ -23,6 +23,8 @@ export interface MetricsOptions {
   readonly registry?: MetricsRegistry;
   /** Variables to read DYN_METRICS_PREFIX from (default `dynamo_frontend`). Default: process.env. */
   readonly env?: Environment;
+  /** Whether a model is served; requests for others are counted under `unknown_model`, as in Dynamo. Default: the first 100 models asked for, others under `other`. */
+  readonly isServed?: (model: string) => boolean;
 }
 
 /** How a request began, as the middleware's `onReceived` tells it. */
@@ -59,6 +61,7 @@ export interface Metrics {
 
 /** Models beyond this many are counted as `other`: a client must not fill the registry by inventing names. */
 const MAX_MODELS = 100;
+const UNKNOWN_MODEL = 'unknown_model';
 
 /**
  * Makes the metrics: `dynamoTracing({ onReceived: metrics.onReceived, onCompleted: metrics.onCompleted })`.
@@ -66,24 +69,21 @@ const MAX_MODELS = 100;
  */
 export function createMetrics(input?: MetricsOptions): Metrics {
   const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null;
-  const options = readOptions('createMetrics', { registry: optionalOption<MetricsRegistry>('a prom-client registry', isObject), env: optionalOption<Environment>('an object', isObject) }, input);
+  const options = readOptions('createMetrics', { registry: optionalOption<MetricsRegistry>('a prom-client registry', isObject), env: optionalOption<Environment>('an object', isObject), isServed: functionOption<(model: string) => boolean>() }, input);
   const prom = needPackage('prom-client', 'createMetrics()') as PromClient;
   const registry = options.registry ?? new prom.Registry();
   const families = makeFamilies(prom, registry, (options.env ?? process.env)['DYN_METRICS_PREFIX'] ?? 'dynamo_frontend');
-  const models = new Set<string>();
-  const labelOf = (model: string): string => {
-    if (models.has(model) || models.size < MAX_MODELS) return models.add(model), model;
-    return 'other';
-  };
+  const labelOf = options.isServed === undefined ? firstModels() : servedModels(options.isServed);
+  const inFlight = new LabelsInFlight(labelOf);
   return {
     registry,
     onReceived: ({ model, endpoint, requestType }) => {
       const label = labelOf(model);
       families.started.inc({ model: label, endpoint, request_type: requestType });
-      families.inflight.inc({ model: label });
+      families.inflight.inc({ model: inFlight.began(model) });
     },
     onCompleted: (ended) => {
-      families.inflight.dec({ model: labelOf(ended.requestedModel) });
+      families.inflight.dec({ model: inFlight.ended(ended.requestedModel) });
       record(families, labelOf(ended.model), ended);
     },
     handler: (_req, res) => {
@@ -93,6 +93,37 @@ export function createMetrics(input?: MetricsOptions): Metrics {
       );
     },
   };
+}
+
+function firstModels(): (model: string) => string {
+  const models = new Set<string>();
+  return (model) => (models.has(model) || models.size < MAX_MODELS ? (models.add(model), model) : 'other');
+}
+
+function servedModels(isServed: (model: string) => unknown): (model: string) => string {
+  return (model) => (guarded('createMetrics.isServed', () => isServed(model) === true, false) ? model : UNKNOWN_MODEL);
+}
+
+/** A model may come or go while requests for it are open: its gauge is taken down where it was put up. */
+class LabelsInFlight {
+  readonly #open = new Map<string, { readonly label: string; count: number }>();
+
+  constructor(private readonly labelOf: (model: string) => string) {}
+
+  began(model: string): string {
+    const open = this.#open.get(model) ?? { label: this.labelOf(model), count: 0 };
+    open.count += 1;
+    this.#open.set(model, open);
+    return open.label;
+  }
+
+  ended(model: string): string {
+    const open = this.#open.get(model);
+    if (open === undefined) return this.labelOf(model);
+    open.count -= 1;
+    if (open.count === 0) this.#open.delete(model);
+    return open.label;
+  }
 }
 
 type Families = ReturnType<typeof makeFamilies>;

@@ -4,6 +4,7 @@ import { logger } from 'dynamo-tracing';
 import { createMetrics } from 'dynamo-tracing/metrics';
 import { createApp } from './app.js';
 import { readConfig } from './config.js';
+import { watchServedModels } from './served-models.js';
 import { stopper } from './stop.js';
 import { startTelemetry } from './telemetry.js';
 import { connectWorkers } from './workers.js';
@@ -13,7 +14,8 @@ async function main(): Promise<void> {
   const config = readConfig();
   const stopTelemetry = startTelemetry();
   const fleet = config.upstream === undefined ? await connectWorkers(config) : undefined;
-  const metrics = createMetrics();
+  const isServed = config.upstream === undefined ? (model: string) => model === config.model : await watchServedModels(config.upstream);
+  const metrics = createMetrics({ isServed });
   const app = createApp({
     model: config.model,
     tracing: { onReceived: metrics.onReceived, onCompleted: metrics.onCompleted },

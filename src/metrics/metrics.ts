@@ -23,7 +23,7 @@ export interface MetricsOptions {
   readonly registry?: MetricsRegistry;
   /** Variables to read DYN_METRICS_PREFIX from (default `dynamo_frontend`). Default: process.env. */
   readonly env?: Environment;
-  /** Whether a model is served; requests for others are counted under `unknown_model`, as in Dynamo. Default: the first 100 models asked for, others under `other`. */
+  /** Whether a model is served; requests for others are counted under `unknown_model`, as in Dynamo. Default: every model is. The first 100 models are labels, others are counted under `other`. */
   readonly isServed?: (model: string) => boolean;
 }
 
@@ -73,7 +73,7 @@ export function createMetrics(input?: MetricsOptions): Metrics {
   const prom = needPackage('prom-client', 'createMetrics()') as PromClient;
   const registry = options.registry ?? new prom.Registry();
   const families = makeFamilies(prom, registry, (options.env ?? process.env)['DYN_METRICS_PREFIX'] ?? 'dynamo_frontend');
-  const labelOf = options.isServed === undefined ? firstModels() : servedModels(options.isServed);
+  const labelOf = labels(options.isServed ?? (() => true));
   const inFlight = new LabelsInFlight(labelOf);
   return {
     registry,
@@ -95,13 +95,12 @@ export function createMetrics(input?: MetricsOptions): Metrics {
   };
 }
 
-function firstModels(): (model: string) => string {
+function labels(isServed: (model: string) => unknown): (model: string) => string {
   const models = new Set<string>();
-  return (model) => (models.has(model) || models.size < MAX_MODELS ? (models.add(model), model) : 'other');
-}
-
-function servedModels(isServed: (model: string) => unknown): (model: string) => string {
-  return (model) => (guarded('createMetrics.isServed', () => isServed(model) === true, false) ? model : UNKNOWN_MODEL);
+  return (model) => {
+    if (!guarded('createMetrics.isServed', () => isServed(model) === true, false)) return UNKNOWN_MODEL;
+    return models.has(model) || models.size < MAX_MODELS ? (models.add(model), model) : 'other';
+  };
 }
 
 /** A model may come or go while requests for it are open: its gauge is taken down where it was put up. */

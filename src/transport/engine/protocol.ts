@@ -82,7 +82,7 @@ export interface PreprocessedRequest {
   readonly extra_args?: Readonly<Record<string, unknown>> | null;
   /** Session of the caller: `session_id` and what belongs to it. */
   readonly agent_context?: Readonly<Record<string, unknown>> | null;
-  /** Whose images are cached together: the session id. */
+  /** Scope of cached images: the session id. From 1.6 on. */
   readonly image_cache_scope?: string | null;
 }
 

@@ -11,8 +11,11 @@ export function stopper(server: Server): (hurry: AbortSignal) => Promise<void> {
   let stopping = false;
   // A connection that is kept alive would hold the server for as long as its client likes.
   const endWithAnswer = (res: ServerResponse): void => {
-    if (!res.headersSent) res.shouldKeepAlive = false; // says `connection: close`
-    else res.once('finish', () => res.req.socket.end());
+    if (!res.headersSent) return void (res.shouldKeepAlive = false); // says `connection: close`
+    const { socket } = res.req;
+    res.once('finish', () => {
+      if (![...open].some((other) => other !== res && other.req.socket === socket)) socket.end(); // else another request waits on it
+    });
   };
   server.prependListener('request', (_req, res: ServerResponse) => {
     open.add(res);

@@ -1,7 +1,7 @@
 /** How the example gateway ends: what holds it, and what is left written. */
 import { once } from 'node:events';
 import { Agent, createServer, request, type IncomingMessage } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { connect, type AddressInfo } from 'node:net';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { stopper } from '../../examples/gateway/stop.js';
 import { ExampleProcess } from '../support/processes.js';
@@ -33,7 +33,7 @@ describe('a server that is stopped', () => {
   async function serve() {
     const server = createServer({ keepAliveTimeout: 0 }, (req, res) => {
       if (req.url === '/begun') res.write('begun ');
-      server.once('finish', () => res.end('end'));
+      server.once('finish', () => void res.end('end'));
     }).listen(0, '127.0.0.1');
     const stop = stopper(server);
     await once(server, 'listening');
@@ -55,6 +55,19 @@ describe('a server that is stopped', () => {
     server.emit('finish');
     const [res] = first ?? await answer;
     expect(await textOf(res)).toMatch(/end$/);
+    await stopped;
+  });
+
+  test('answers a request that waits behind another on the same connection', async () => {
+    const { server, stop } = await serve();
+    const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
+    let requests = 0;
+    const both = new Promise<void>((resolve) => server.on('request', () => void ((requests += 1) === 2 && resolve())));
+    socket.write('GET /begun HTTP/1.1\r\nhost: x\r\n\r\nGET /waiting HTTP/1.1\r\nhost: x\r\n\r\n');
+    await both;
+    const stopped = stop(new AbortController().signal);
+    server.emit('finish');
+    expect((await socket.setEncoding('utf8').toArray()).join('').match(/\r\n3\r\nend\r\n|\r\n\r\nend$/g)).toHaveLength(2);
     await stopped;
   });
 

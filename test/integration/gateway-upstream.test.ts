@@ -66,8 +66,7 @@ describe('the example gateway before an upstream', () => {
     };
     await post(port, CHAT, chat(), { ...forwarded, 'x-dynamo-request-id': '2b1c7a52-8b1f-4a58-9c8e-0f3a7f0c1d2e', cookie: 'c=1', 'x-forwarded-for': '10.0.0.1', 'x-dynamite': 'no' });
     expect(seen[0]!.headers).toMatchObject({ ...forwarded, 'request-id': '2b1c7a52-8b1f-4a58-9c8e-0f3a7f0c1d2e' });
-    expect(Object.keys(seen[0]!.headers)).not.toEqual(expect.arrayContaining(['x-dynamo-request-id']));
-    for (const name of ['cookie', 'x-forwarded-for', 'x-dynamite']) expect(seen[0]!.headers).not.toHaveProperty(name);
+    for (const name of ['x-dynamo-request-id', 'cookie', 'x-forwarded-for', 'x-dynamite']) expect(seen[0]!.headers).not.toHaveProperty(name);
   });
 
   test('worker ids that the upstream tells are on the record', async () => {

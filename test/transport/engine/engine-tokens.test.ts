@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { engineTokens, type EngineTokens, type LLMEngineOutput, type PreprocessedRequest } from 'dynamo-tracing/transport';
 import { cleanUp, collect, failure, makeClient, serve } from '../support';
@@ -11,7 +12,7 @@ const whole = (fields: Partial<LLMEngineOutput>): LLMEngineOutput =>
 const usage = (output: number) => ({ completion_usage: { prompt_tokens: 3, completion_tokens: output, total_tokens: 3 + output, prompt_tokens_details: { audio_tokens: null, cached_tokens: 1 } } });
 
 /** A worker that answers with these items, called over real sockets. */
-async function ask(items: readonly unknown[], codec: 'json' | 'msgpack' = 'json', onLeft = (): void => undefined): Promise<EngineTokens> {
+async function ask(items: Iterable<unknown> | AsyncIterable<unknown>, codec: 'json' | 'msgpack' = 'json', onLeft = (): void => undefined): Promise<EngineTokens> {
   const worker = await serve<PreprocessedRequest, unknown>(async function * () {
     try {
       yield * items;
@@ -20,6 +21,14 @@ async function ask(items: readonly unknown[], codec: 'json' | 'msgpack' = 'json'
     }
   });
   return engineTokens(makeClient().generate<LLMEngineOutput>(worker.address, REQUEST, { codec }));
+}
+
+/** Never ends by itself, and lets others run between its items. */
+async function * endless(item: unknown): AsyncGenerator {
+  for (;;) {
+    yield item;
+    await setImmediate();
+  }
 }
 
 describe('engineTokens', () => {
@@ -67,10 +76,7 @@ describe('engineTokens', () => {
   ])('refuses what is not the output of an engine, and leaves the stream: %s', async (_title, item) => {
     let left: (() => void) | undefined;
     const leaving = new Promise<void>((resolve) => (left = resolve));
-    const endless = (function * () {
-      for (;;) yield item;
-    })();
-    const tokens = await ask(endless as unknown as unknown[], 'json', () => left!());
+    const tokens = await ask(endless(item), 'json', () => left!());
     expect(await failure(tokens.next())).toMatchObject({ code: 'ERR_MESSAGE_INVALID' });
     await leaving;
   });
@@ -78,10 +84,7 @@ describe('engineTokens', () => {
   it('leaves the stream when its reader does: the worker is told', async () => {
     let left: (() => void) | undefined;
     const leaving = new Promise<void>((resolve) => (left = resolve));
-    const endless = (function * () {
-      for (;;) yield whole({ token_ids: [7] });
-    })();
-    for await (const { tokenIds } of await ask(endless as unknown as unknown[], 'json', () => left!())) {
+    for await (const { tokenIds } of await ask(endless(whole({ token_ids: [7] })), 'json', () => left!())) {
       expect(tokenIds).toEqual([7]);
       break;
     }

@@ -18,6 +18,27 @@ export interface PrefillResult {
 /** What a worker answers, one item a token and one at the end. */
 export type EngineItem = { readonly token: string } | { readonly finish_reason: 'stop' | 'length'; readonly input_tokens: number; readonly output_tokens: number };
 
+/** A message of OpenAI's chat API. */
+export interface ChatMessage {
+  readonly role: string;
+  readonly content: unknown;
+}
+
+/** What the gateway asks a worker that takes OpenAI's requests: one whose model card says `model_input: "Text"`. */
+export interface ChatRequest {
+  readonly model: string;
+  readonly messages: readonly ChatMessage[];
+  readonly max_tokens: number;
+  readonly stream: true;
+  readonly stream_options: { readonly include_usage: true };
+}
+
+/** What such a worker answers. */
+export interface ChatChunk {
+  readonly choices?: readonly { readonly delta?: { readonly content?: string | null }; readonly finish_reason?: string | null }[];
+  readonly usage?: { readonly prompt_tokens?: number; readonly completion_tokens?: number } | null;
+}
+
 /** Tokens of the mock tokeniser: words between white space. */
 export function countTokens(text: string): number {
   return text.split(/\s+/).filter((word) => word !== '').length;

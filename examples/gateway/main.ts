@@ -1,20 +1,21 @@
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { logger } from 'dynamo-tracing';
 import { createMetrics } from 'dynamo-tracing/metrics';
 import { createApp } from './app.js';
 import { readConfig } from './config.js';
+import { watchServedModels } from './served-models.js';
+import { stopper } from './stop.js';
 import { startTelemetry } from './telemetry.js';
 import { connectWorkers } from './workers.js';
 
-const DRAIN_MS = 10_000;
-
-/** The gateway until SIGTERM or SIGINT: stops accepting, lets requests in flight end, exits 0. */
+/** The gateway until SIGTERM or SIGINT: stops accepting, lets requests in flight end, exits 0. A second signal cuts them. */
 async function main(): Promise<void> {
   const config = readConfig();
   const stopTelemetry = startTelemetry();
   const fleet = config.upstream === undefined ? await connectWorkers(config) : undefined;
-  const metrics = createMetrics();
+  const isServed = config.upstream === undefined ? (model: string) => model === config.model : await watchServedModels(config.upstream);
+  const metrics = createMetrics({ isServed });
   const app = createApp({
     model: config.model,
     tracing: { onReceived: metrics.onReceived, onCompleted: metrics.onCompleted },
@@ -23,17 +24,17 @@ async function main(): Promise<void> {
     ...(config.upstream === undefined ? {} : { upstream: { url: config.upstream, usage: config.upstreamUsage } }),
   });
   const server = app.listen(config.port, config.host);
+  const stop = stopper(server);
   await once(server, 'listening');
   console.log(`listening on http://${config.host}:${(server.address() as AddressInfo).port}`);
 
-  const signal = await Promise.race(['SIGTERM', 'SIGINT'].map((name) => once(process, name).then(() => name)));
+  const signals = new EventEmitter();
+  for (const name of ['SIGTERM', 'SIGINT']) process.on(name, () => signals.emit('signal', name));
+  const [signal] = await once(signals, 'signal') as [string];
   logger.info({ signal }, 'draining');
-  const closed = once(server, 'close');
-  server.close();
-  server.closeIdleConnections();
-  const late = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
-  await closed;
-  clearTimeout(late);
+  const hurry = new AbortController();
+  signals.once('signal', () => hurry.abort());
+  await stop(hurry.signal);
   await fleet?.close();
   await stopTelemetry();
 }

@@ -10,7 +10,7 @@ export function serve(api: Api, backend: Backend): RequestHandler {
       const body = req.body as Body;
       const model = String(body['model']);
       const ids = { requestId: req.trace.requestId, model };
-      const generation = await backend.generate({ model, ...api.prompt(body) }, req.trace);
+      const generation = await backend.generate({ model, ...api.prompt(body), messages: api.chat?.(body) }, req.trace);
       if (body['stream'] === true && api.stream !== undefined) await stream(res, generation, api.stream(ids), req.trace.signal);
       else res.json(await whole(generation, (text, finish) => api.answer(ids, text, finish)));
     } catch (error) {

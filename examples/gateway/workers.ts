@@ -1,7 +1,8 @@
 import { FileDiscovery, RequestPlaneClient, RequestPlaneServer, Router } from 'dynamo-tracing/transport';
-import { aggregated, disaggregated, type Backend } from './backend.js';
+import { aggregated, chatWorkers, disaggregated, type Backend } from './backend.js';
 import type { GatewayConfig, WorkerAddresses } from './config.js';
 import { mockEngine, mockPrefill } from './engine.js';
+import { readModelCards } from './model-cards.js';
 
 const DECODE_ENDPOINT = { aggregated: 'dynamo.backend.generate', disaggregated: 'dynamo.decode.generate' } as const;
 const PREFILL_ENDPOINT = 'dynamo.prefill.generate';
@@ -12,8 +13,9 @@ export interface Fleet {
   close(): Promise<void>;
 }
 
-/** Workers as the configuration says: by address, by discovery, or started in this process. */
+/** Workers as the configuration says: by address, by discovery, or started in this process. Throws when they expect requests that are not spoken here. */
 export async function connectWorkers(config: GatewayConfig): Promise<Fleet> {
+  const takeChat = config.discovery && await workersTakeChat(config);
   const client = new RequestPlaneClient();
   const server = config.workers === undefined && !config.discovery ? new RequestPlaneServer({ host: '127.0.0.1' }) : undefined;
   const discovery = config.discovery ? new FileDiscovery() : undefined;
@@ -23,13 +25,25 @@ export async function connectWorkers(config: GatewayConfig): Promise<Fleet> {
 
   const decode = router(DECODE_ENDPOINT[config.mode], addresses?.decode);
   return {
-    backend: config.mode === 'aggregated' ? aggregated(decode) : disaggregated(router(PREFILL_ENDPOINT, addresses?.prefill), decode),
+    backend: takeChat ? chatWorkers(decode) : config.mode === 'aggregated' ? aggregated(decode) : disaggregated(router(PREFILL_ENDPOINT, addresses?.prefill), decode),
     close: async () => {
       await client.close();
       await server?.close();
       await discovery?.close();
     },
   };
+}
+
+/** Reads from their model cards what the workers expect: OpenAI's requests, or without a card this example's own. */
+async function workersTakeChat({ mode, model }: GatewayConfig): Promise<boolean> {
+  const endpoints = mode === 'aggregated' ? [DECODE_ENDPOINT.aggregated] : [DECODE_ENDPOINT.disaggregated, PREFILL_ENDPOINT];
+  const cards = (await Promise.all(endpoints.map((endpoint) => readModelCards(endpoint)))).flat();
+  if (cards.length === 0) return false;
+  const card = cards.find(({ display_name }) => display_name === model);
+  if (card === undefined) throw new Error(`MODEL is ${model}; the workers of ${endpoints.join(' and ')} serve ${cards.map(({ display_name }) => display_name).join(', ')}`);
+  if (card.model_input === 'Text' && mode === 'aggregated') return true;
+  throw new Error(`The workers of ${endpoints.join(' and ')} expect ${card.model_input} (model_input of their model card); this gateway speaks ${mode === 'aggregated' ? 'Text' : 'none of Dynamo\'s forms when disaggregated'}. `
+    + 'Start a Dynamo frontend before them and set GATEWAY_UPSTREAM to its address');
 }
 
 async function startWorkers(server: RequestPlaneServer, { mode, tokenDelayMs }: GatewayConfig): Promise<WorkerAddresses> {

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { needPackage, optionalOption, readOptions, reportFault, type Environment } from '../internal/index.js';
+import { decided, decisionOption, needPackage, optionalOption, readOptions, reportFault, type Environment } from '../internal/index.js';
 import { BUCKETS } from './buckets.js';
 
 /** The prom-client module, as far as it is used here: any version of it fits. */
@@ -25,6 +25,8 @@ export interface MetricsOptions {
   readonly registry?: MetricsRegistry;
   /** Variables to read DYN_METRICS_PREFIX from (default `dynamo_frontend`). Default: process.env. */
   readonly env?: Environment;
+  /** Whether a model is served; requests for others are counted under `unknown_model`, as in Dynamo. Default: every model is. The first 100 models are labels, others are counted under `other`. */
+  readonly isServed?: (model: string) => boolean;
 }
 
 /** How a request began, as the middleware's `onReceived` tells it. */
@@ -64,10 +66,12 @@ const SPEC = {
   client: optionalOption<PromClient>('the prom-client module', (value) => isObject(value) && ['Registry', 'Counter', 'Gauge', 'Histogram'].every((name) => typeof (value as Record<string, unknown>)[name] === 'function')),
   registry: optionalOption<MetricsRegistry>('a prom-client registry', isObject),
   env: optionalOption<Environment>('an object', isObject),
+  isServed: decisionOption<(model: string) => boolean>(),
 };
 
 /** Models beyond this many are counted as `other`: a client must not fill the registry by inventing names. */
 const MAX_MODELS = 100;
+const UNKNOWN_MODEL = 'unknown_model';
 
 /**
  * Makes the metrics: `dynamoTracing({ onReceived: metrics.onReceived, onCompleted: metrics.onCompleted })`.
@@ -78,20 +82,17 @@ export function createMetrics(input?: MetricsOptions): Metrics {
   const prom = options.client ?? (needPackage('prom-client', 'createMetrics()') as PromClient);
   const registry = options.registry ?? new prom.Registry();
   const families = makeFamilies(prom, registry, (options.env ?? process.env)['DYN_METRICS_PREFIX'] ?? 'dynamo_frontend');
-  const models = new Set<string>();
-  const labelOf = (model: string): string => {
-    if (models.has(model) || models.size < MAX_MODELS) return models.add(model), model;
-    return 'other';
-  };
+  const labelOf = labels(options.isServed ?? (() => true));
+  const inFlight = new LabelsInFlight(labelOf);
   return {
     registry,
     onReceived: ({ model, endpoint, requestType }) => {
       const label = labelOf(model);
       families.started.inc({ model: label, endpoint, request_type: requestType });
-      families.inflight.inc({ model: label });
+      families.inflight.inc({ model: inFlight.began(model) });
     },
     onCompleted: (ended) => {
-      families.inflight.dec({ model: labelOf(ended.requestedModel) });
+      families.inflight.dec({ model: inFlight.ended(ended.requestedModel) });
       record(families, labelOf(ended.model), ended);
     },
     handler: (_req, res) => void answerScrape(registry, res),
@@ -106,6 +107,36 @@ async function answerScrape(registry: MetricsRegistry, res: ServerResponse): Pro
   } catch (error) {
     reportFault('metrics', error);
     if (!res.headersSent) res.writeHead(500).end();
+  }
+}
+
+function labels(isServed: (model: string) => unknown): (model: string) => string {
+  const models = new Set<string>();
+  return (model) => {
+    if (!decided('createMetrics.isServed', () => isServed(model) === true, false)) return UNKNOWN_MODEL;
+    return models.has(model) || models.size < MAX_MODELS ? (models.add(model), model) : 'other';
+  };
+}
+
+/** A model may come or go while requests for it are open: its gauge is taken down where it was put up. */
+class LabelsInFlight {
+  readonly #open = new Map<string, { readonly label: string; count: number }>();
+
+  constructor(private readonly labelOf: (model: string) => string) {}
+
+  began(model: string): string {
+    const open = this.#open.get(model) ?? { label: this.labelOf(model), count: 0 };
+    open.count += 1;
+    this.#open.set(model, open);
+    return open.label;
+  }
+
+  ended(model: string): string {
+    const open = this.#open.get(model);
+    if (open === undefined) return this.labelOf(model);
+    open.count -= 1;
+    if (open.count === 0) this.#open.delete(model);
+    return open.label;
   }
 }
 

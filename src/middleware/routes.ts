@@ -63,6 +63,9 @@ export const DEFAULT_ROUTES: readonly RouteEntry[] = [
   inference('/generate', 'generate', 'generic', 'PUT'),
   system('/metrics'),
   system('/v1/models'),
+  // Names of models have a slash as a rule, as Qwen/Qwen3-8B. Of two rows that fit, the later one counts.
+  system('/v1/models/{organization}/{id}'),
+  system('/v1/models/{organization}/{id}/ready'),
   system('/v1/models/{id}'),
   system('/v1/models/{id}/ready'),
   system('/v1/rl/workers'),

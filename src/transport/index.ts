@@ -25,6 +25,9 @@ export {
   type StreamOptions,
 } from './types.js';
 
+// Engines: token ids in, token ids out.
+export { engineTokens, type CompletionUsage, type EngineChunk, type EngineFinishReason, type EngineTokens, type EngineUsage, type LLMEngineOutput, type OutputOptions, type PreprocessedRequest, type PromptTokensDetails, type SamplingOptions, type StopConditions, type TopLogprob } from './engine/index.js';
+
 // Router.
 export { type RouterOptions } from './router/options.js';
 export { type RoutedStream } from './router/routed-stream.js';

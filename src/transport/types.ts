@@ -77,8 +77,9 @@ export interface StreamOptions {
    */
   readonly annotated?: boolean | undefined;
   /**
-   * Take an engine's rejection for an error: engines of Dynamo say it as data, `finish_reason: { error: text }`. It is then thrown as
-   * ERR_WORKER_ERROR (`errorType` 'backend_unknown', the engine's text as message), or with `annotated` an error item. Default false.
+   * Take an engine's rejection for an error: engines of Dynamo say it as data, `finish_reason: { error: text }` or `finish_reason: 'error: text'`.
+   * It is then thrown as ERR_WORKER_ERROR (`errorType` 'backend_unknown', the engine's text as message), or with `annotated` an error item.
+   * Default false.
    */
   readonly engineErrors?: boolean | undefined;
   /** Whose trace the request continues. Default: the current context. */

@@ -23,7 +23,11 @@ declare module 'http-proxy-middleware' {
 
 /** Type errors of the TypeScript in documents, compiled as modules of this project: document, line and what is wrong with it. */
 export function typeErrors(documents: readonly string[]): string[] {
-  const snippets = documents.flatMap((name) => [...readFileSync(join(ROOT, name), 'utf8').matchAll(/```ts\n([\s\S]*?)```/g)].map(([, code], i) => [`${name}-${i}.ts`, code!] as const));
+  return compile(documents.flatMap((name) => [...readFileSync(join(ROOT, name), 'utf8').matchAll(/```ts\n([\s\S]*?)```/g)].map(([, code], i) => [`${name}-${i}.ts`, code!] as const)));
+}
+
+/** Type errors of modules, given by name and text, as if they stood in this project. */
+export function compile(snippets: readonly (readonly [string, string])[]): string[] {
   const { config } = ts.readConfigFile(join(ROOT, 'tsconfig.json'), ts.sys.readFile.bind(ts.sys)) as { config: { compilerOptions: Record<string, unknown> } };
   const { options } = ts.convertCompilerOptionsFromJson({ ...config.compilerOptions, module: 'esnext', moduleResolution: 'bundler', isolatedModules: false }, ROOT);
   const files = new Map(snippets.map(([name, code]) => [join(ROOT, name), `export {};${code.includes('dynamo-tracing/jest') ? ` import { expect${code.includes("\ntest('") ? ', test' : ''} } from '@jest/globals';` : ''}\n${code}`]));

@@ -53,7 +53,39 @@ test('invented model names cannot fill the registry', async () => {
   expect(started).toContain('dynamo_frontend_requests_started_total{model="other",endpoint="e",request_type="unary"} 200');
 });
 
-test.each([[{ registry: 1 }, 'createMetrics.registry'], [{ nonsense: 1 }, 'createMetrics.nonsense']])('options %j are refused with their path', (options, path) => {
+const ended = (model: string) => ({ model, requestedModel: model, endpoint: 'e', requestType: 'unary', status: 'success', errorType: 'none', elapsedMs: 1 });
+const linesOf = async (metrics: ReturnType<typeof createMetrics>, name: string): Promise<string[]> => (await metrics.registry.metrics()).split('\n').filter((line) => line.startsWith(`dynamo_frontend_${name}{`));
+
+test('models that are not served are counted as one', async () => {
+  const metrics = createMetrics({ env: {}, isServed: (model) => model === 'm' });
+  for (const model of ['m', 'invented', 'other']) {
+    metrics.onReceived({ model, endpoint: 'e', requestType: 'unary' });
+    metrics.onCompleted(ended(model));
+  }
+  expect(await linesOf(metrics, 'requests_started_total')).toEqual([expect.stringMatching(/model="m".* 1$/), expect.stringMatching(/model="unknown_model".* 2$/)]);
+  expect(await linesOf(metrics, 'requests_total')).toEqual([expect.stringMatching(/model="m".* 1$/), expect.stringMatching(/model="unknown_model".* 2$/)]);
+});
+
+test('the gauge of requests in flight comes back to zero when a model comes or goes meanwhile', async () => {
+  const served = new Set(['goes']);
+  const metrics = createMetrics({ env: {}, isServed: (model) => served.has(model) });
+  for (const model of ['comes', 'goes', 'comes']) metrics.onReceived({ model, endpoint: 'e', requestType: 'unary' });
+  served.add('comes').delete('goes');
+  expect(await linesOf(metrics, 'inflight_requests')).toEqual([expect.stringMatching(/model="unknown_model".* 2$/), expect.stringMatching(/model="goes".* 1$/)]);
+  metrics.onReceived({ model: 'comes', endpoint: 'e', requestType: 'unary' });
+  for (const model of ['comes', 'goes', 'comes', 'comes']) metrics.onCompleted(ended(model));
+  for (const line of await linesOf(metrics, 'inflight_requests')) expect(line).toMatch(/ 0$/);
+});
+
+test('an isServed that throws or answers later counts the model as unknown', async () => {
+  for (const isServed of [() => { throw new Error('no'); }, () => Promise.resolve(true) as unknown as boolean]) {
+    const metrics = createMetrics({ env: {}, isServed });
+    metrics.onReceived({ model: 'm', endpoint: 'e', requestType: 'unary' });
+    expect(await linesOf(metrics, 'requests_started_total')).toEqual([expect.stringContaining('model="unknown_model"')]);
+  }
+});
+
+test.each([[{ registry: 1 }, 'createMetrics.registry'], [{ isServed: true }, 'createMetrics.isServed'], [{ nonsense: 1 }, 'createMetrics.nonsense']])('options %j are refused with their path', (options, path) => {
   expect(() => createMetrics(options as never)).toThrow(expect.objectContaining({ code: 'ERR_OPTION_INVALID', path }));
 });
 

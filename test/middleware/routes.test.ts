@@ -16,6 +16,7 @@ test.each([
   ['POST', '/v1/chat/completions/', 'inference', 'chat_completions'],
   ['OPTIONS', '/v1/chat/completions', 'system', 'system'],
   ['HEAD', '/v1/models', 'system', 'system'],
+  ['GET', '/v1/models/Qwen/Qwen3-8B', 'system', 'system'],
   ['GET', '/api/v1/users', 'system', 'system'],
   ['GET', '/', 'system', 'system'],
   ['GET', '/v1', 'system', 'system'],

@@ -23,6 +23,11 @@ describe('an engine that rejects a request in its data', () => {
     expect(await failure(items.next())).toMatchObject({ code: 'ERR_WORKER_ERROR', errorType: 'backend_unknown', message: 'prompt is longer than the context' });
   });
 
+  it.each([['error: prompt is longer', 'prompt is longer'], ['error', 'the worker failed: backend_unknown']])('is told as text by engines written in Python: %s', async (reason, message) => {
+    const worker = await serve(async function* () { yield { token_ids: [], finish_reason: reason }; });
+    expect(await failure(makeClient().generate(worker.address, 1, { engineErrors: true }).next())).toMatchObject({ code: 'ERR_WORKER_ERROR', errorType: 'backend_unknown', message });
+  });
+
   it('is an error item where whole items are wanted', async () => {
     const worker = await engine();
     const [, last] = await collect(makeClient().generate(worker.address, 1, { annotated: true, engineErrors: true }));

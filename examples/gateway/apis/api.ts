@@ -1,4 +1,4 @@
-import type { EngineRequest } from '../engine.js';
+import type { ChatMessage, EngineRequest } from '../engine.js';
 
 /** How a finished generation ended. */
 export interface Finish {
@@ -18,6 +18,8 @@ export interface Api {
   readonly path: string;
   /** Reads a request body. Throws {@link BadRequest}. */
   prompt(body: Body): Pick<EngineRequest, 'prompt' | 'max_tokens'>;
+  /** The prompt as messages of a chat, for workers that take OpenAI's requests. Absent: such workers cannot serve this API. */
+  chat?(body: Body): readonly ChatMessage[];
   /** The whole answer at once. */
   answer(ids: AnswerIds, text: string, finish: Finish): unknown;
   /** A streamed answer as server-sent events. Absent: this API does not stream. */

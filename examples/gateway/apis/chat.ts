@@ -1,4 +1,5 @@
 import { event, maxTokens, textOfMessages, unixSeconds, type AnswerIds, type Api, type Finish } from './api.js';
+import type { ChatMessage } from '../engine.js';
 import { openaiUsage } from './openai-usage.js';
 
 function chunk({ requestId, model }: AnswerIds, fields: Record<string, unknown>): string {
@@ -11,6 +12,7 @@ const choice = (delta: Record<string, unknown>, finishReason: string | null = nu
 export const chat: Api = {
   path: '/v1/chat/completions',
   prompt: (body) => ({ prompt: textOfMessages(body['messages']), max_tokens: maxTokens(body, 'max_completion_tokens', 'max_tokens') }),
+  chat: (body) => body['messages'] as ChatMessage[],
   answer: ({ requestId, model }, text, finish: Finish) => ({
     id: `chatcmpl-${requestId}`,
     object: 'chat.completion',

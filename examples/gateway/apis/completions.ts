@@ -15,6 +15,7 @@ export const completions: Api = {
     if (typeof prompt !== 'string') throw new BadRequest('Validation: prompt must be a string or an array of strings');
     return { prompt, max_tokens: maxTokens(body, 'max_tokens') };
   },
+  chat: (body) => [{ role: 'user', content: [body['prompt']].flat().join(' ') }],
   answer: (ids, text, finish) => completion(ids, { ...choice(text, finish.reason), usage: openaiUsage(finish) }),
   stream: (ids) => ({
     begin: () => '',

@@ -1,4 +1,5 @@
 import { event, maxTokens, textOf, textOfMessages, type AnswerIds, type Api, type Finish } from './api.js';
+import type { ChatMessage } from '../engine.js';
 
 const stopReason = ({ reason }: Finish): string => (reason === 'length' ? 'max_tokens' : 'end_turn');
 
@@ -10,6 +11,7 @@ function message({ requestId, model }: AnswerIds, content: unknown[], fields: Re
 export const messages: Api = {
   path: '/v1/messages',
   prompt: (body) => ({ prompt: `${textOf(body['system'])} ${textOfMessages(body['messages'])}`, max_tokens: maxTokens(body, 'max_tokens') }),
+  chat: (body) => [...(body['system'] === undefined ? [] : [{ role: 'system', content: textOf(body['system']) }]), ...body['messages'] as ChatMessage[]],
   answer: (ids, text, finish) => message(ids, [{ type: 'text', text }], { stop_reason: stopReason(finish), usage: { input_tokens: finish.inputTokens, output_tokens: finish.outputTokens } }),
   stream: (ids) => {
     const emit = (type: string, fields: Record<string, unknown> = {}): string => event({ type, ...fields }, type);

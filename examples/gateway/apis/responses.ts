@@ -1,4 +1,5 @@
 import { BadRequest, event, maxTokens, textOfMessages, unixSeconds, type AnswerIds, type Api, type Finish } from './api.js';
+import type { ChatMessage } from '../engine.js';
 
 function response({ requestId, model }: AnswerIds, status: string, output: unknown[], finish?: Finish): Record<string, unknown> {
   const usage = finish === undefined ? null : {
@@ -23,6 +24,7 @@ export const responses: Api = {
     if (typeof input !== 'string' && !Array.isArray(input)) throw new BadRequest('Validation: input must be a string or an array of messages');
     return { prompt: typeof input === 'string' ? input : textOfMessages(input, 'input'), max_tokens: maxTokens(body, 'max_output_tokens') };
   },
+  chat: ({ input }) => (typeof input === 'string' ? [{ role: 'user', content: input }] : input as ChatMessage[]),
   answer: (ids, text, finish) => response(ids, 'completed', [message(ids, text, 'completed')], finish),
   stream: (ids) => {
     let sequence = 0;

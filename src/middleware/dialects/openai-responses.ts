@@ -1,4 +1,5 @@
 import type { Dialect, Shape, TypedStream } from './dialect.js';
+import { DYNAMO_WORKERS } from './shapes.js';
 
 const response: Shape = { id: 'id', model: 'model', status: 'status', error: 'error', usage: 'usage', incomplete_details: { reason: 'finish' } };
 
@@ -26,7 +27,7 @@ export const openaiResponses: Dialect = {
   api: 'openai',
   operation: 'chat',
   provider: 'openai',
-  body: { ...response, object: 'object', message: 'message', type: 'errorType', code: 'code', detail: 'detail' },
+  body: { ...response, ...DYNAMO_WORKERS, object: 'object', message: 'message', type: 'errorType', code: 'code', detail: 'detail' },
   usage: { input: [['input_tokens']], output: [['output_tokens']], cached: [['input_tokens_details', 'cached_tokens']] },
   stream: { kind: 'typed', shape: { type: 'type', response, error: 'error', message: 'message', code: 'code' }, events, content: ['delta'] },
 };

@@ -1,5 +1,6 @@
-import { DynamoTracingError, errorFact, isDynamoTracingError } from '../../errors/index.js';
+import { DynamoTracingError, isDynamoTracingError } from '../../errors/index.js';
 import { annotatedFromWire, decodeStreamItem, itemError, type Annotated, type DynamoError, type PayloadCodec } from '../../protocol/index.js';
+import { rejectionOf, workerError } from '../engine/index.js';
 
 /** What a data frame comes to. */
 export type ReadItem =
@@ -37,27 +38,23 @@ export class ItemReader {
     const { data, completeFinal } = decodeStreamItem(this.codec, bytes);
     if (completeFinal) this.complete = true;
     if (data === undefined) return completeFinal ? NOTHING : broken(EMPTY);
-    if (!this.annotated && isPlain(data) && !this.#isRejection(data.data)) return { kind: 'item', value: data.data };
+    if (!this.annotated && isPlain(data) && this.#rejection(data.data) === undefined) return { kind: 'item', value: data.data };
     return this.#readAnnotated(annotatedFromWire(data));
   }
 
   #readAnnotated(item: Annotated): ReadItem {
     const failure = itemError(item);
     if (failure !== undefined) return { kind: 'error', error: workerError(failure), item };
-    if (this.#isRejection(item.data)) return rejected(item, item.data.finish_reason.error);
+    const rejection = this.#rejection(item.data);
+    if (rejection !== undefined) return { kind: 'error', error: workerError(rejection), item: { ...item, event: 'error', error: rejection } };
     if (this.annotated) return { kind: 'item', value: item };
     return item.data === undefined ? NOTHING : { kind: 'item', value: item.data };
   }
 
-  /** An engine's output that says in place of a reason why it would not begin or go on. */
-  #isRejection(data: unknown): data is { readonly finish_reason: { readonly error: string } } {
-    return this.engineErrors && typeof errorFact(errorFact(data, 'finish_reason'), 'error') === 'string';
+  /** What an engine's output says in place of a reason why it would not begin or go on. */
+  #rejection(data: unknown): DynamoError | undefined {
+    return this.engineErrors ? rejectionOf(data) : undefined;
   }
-}
-
-function rejected(item: Annotated, message: string): ReadItem {
-  const error: DynamoError = { errorType: 'backend_unknown', message };
-  return { kind: 'error', error: workerError(error), item: { ...item, event: 'error', error } };
 }
 
 /** The usual item, data and nothing else that matters: read without taking it apart. */
@@ -65,10 +62,6 @@ function isPlain(wire: unknown): wire is { readonly data: unknown } {
   if (typeof wire !== 'object' || wire === null) return false;
   const { data, event, error } = wire as { data?: unknown; event?: unknown; error?: unknown };
   return data !== undefined && data !== null && (event === undefined || event === null) && (error === undefined || error === null);
-}
-
-function workerError(failure: DynamoError): DynamoTracingError {
-  return new DynamoTracingError('ERR_WORKER_ERROR', failure.message === '' ? `the worker failed: ${failure.errorType}` : failure.message, { errorType: failure.errorType, workerError: failure });
 }
 
 function broken(message: string, cause?: unknown): ReadItem {

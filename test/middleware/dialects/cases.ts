@@ -129,6 +129,7 @@ export const RESPONSES_CASES: readonly Case[] = [
   stream('the error event', 'openai-responses', typed({ type: 'error', code: 'ERR', message: 'no', param: null, sequence_number: 3 }), { error: { code: 'ERR', message: 'no', type: undefined } }),
   stream('an error in the form of chunks, as Dynamo sends it', 'openai-responses', chunks({ error: { message: 'no', type: 't', code: 500 } }), { error: { message: 'no', type: 't', code: 500 } }),
   unary('unary', 'openai-responses', response({ status: 'completed', usage: RESPONSE_USAGE }), { ...COUNTED, responseId: 'resp_1', finishReason: 'completed', error: undefined, contentSeen: true }),
+  unary('unary, with the worker ids that Dynamo adds', 'openai-responses', response({ status: 'incomplete', incomplete_details: { reason: 'max_output_tokens' }, usage: RESPONSE_USAGE, nvext: { worker_id: { prefill_worker_id: 7, decode_worker_id: 8 } } }), { ...COUNTED, prefillWorkerId: '7', decodeWorkerId: '8' }),
   unary('unary, failed with status 200', 'openai-responses', response({ status: 'failed', error: { code: 'server_error', message: 'no' } }), { error: { code: 'server_error', message: 'no', type: undefined } }),
 ];
 

@@ -13,6 +13,11 @@ export interface WorkerOptions {
   readonly concurrency?: number | undefined;
   /** Requests that wait for their turn; more are refused as overload. Default 40000. */
   readonly queue?: number | undefined;
+  /**
+   * Serves this model of a Dynamo frontend (`harness.dynamo()`): chat completions, completions and embeddings, each request as the
+   * client sent it. Not with `transport: 'memory'`. Default: no model.
+   */
+  readonly model?: string | undefined;
 }
 
 /** What a worker needs of its harness. */
@@ -34,6 +39,8 @@ export class HarnessWorker {
   readonly #script: WatchedScript;
   #endpoint: ServedEndpoint | undefined;
   #closed = false;
+  /** @internal Who calls it, in names of hops. */
+  readonly caller: 'gateway' | 'dynamo';
 
   private constructor(
     /** `namespace.component.endpoint`. */
@@ -46,6 +53,7 @@ export class HarnessWorker {
   ) {
     this.#script = new WatchedScript(script, () => surroundings.onChange());
     this.#link = new WorkerLink(surroundings.network, (request) => surroundings.onRequest(this, request));
+    this.caller = options.model === undefined ? 'gateway' : 'dynamo';
     for (const fault of options.faults ?? []) this.inject(fault);
     const { instanceId, concurrency, queue } = options;
     // No variable of the environment decides what a test's worker does.

@@ -110,7 +110,7 @@ eachRelease('harness around Dynamo', (release) => {
 
     it('by a model that never comes: the error says what is served, with the log', async () => {
       const mark = randomUUID();
-      await expect(other.dynamo({ ...settings, models: ['never'], timeoutMs: 2000, args: ['--namespace', mark] })).rejects.toMatchObject({ code: 'ERR_DYNAMO_FAILED', message: expect.stringContaining('did not within 2000 ms: serve never (it serves: no model)'), log: expect.stringContaining('Starting HTTP(S) service') });
+      await expect(other.dynamo({ ...settings, models: ['never'], timeoutMs: 5000, args: ['--namespace', mark] })).rejects.toMatchObject({ code: 'ERR_DYNAMO_FAILED', message: expect.stringContaining('did not within 5000 ms: serve never (it serves: no model)'), log: expect.stringContaining('Starting HTTP(S) service') });
       expect(alive(mark)).toEqual([]);
     });
 

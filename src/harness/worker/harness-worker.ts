@@ -1,5 +1,5 @@
 import type { LoggerOption } from '../../logging/index.js';
-import { RequestPlaneServer, type Network, type ServedEndpoint } from '../../transport/index.js';
+import { RequestPlaneServer, type ModelDraft, type Network, type ServedEndpoint } from '../../transport/index.js';
 import { WorkerLink, type Fault, type InjectedFault, type InjectOptions, type LinkRequest } from '../link/index.js';
 import { WatchedScript, type WorkerCall, type WorkerScript } from './script.js';
 
@@ -14,10 +14,10 @@ export interface WorkerOptions {
   /** Requests that wait for their turn; more are refused as overload. Default 40000. */
   readonly queue?: number | undefined;
   /**
-   * Serves this model of a Dynamo frontend (`harness.dynamo()`): chat completions, completions and embeddings, each request as the
-   * client sent it. Not with `transport: 'memory'`. Default: no model.
+   * Serves this model of a Dynamo frontend (`harness.dynamo()`): a name for chat completions, completions and embeddings, each
+   * request as the client sent it; or what `discovery.announceModel()` takes. Not with `transport: 'memory'`. Default: no model.
    */
-  readonly model?: string | undefined;
+  readonly model?: string | ModelDraft | undefined;
 }
 
 /** What a worker needs of its harness. */

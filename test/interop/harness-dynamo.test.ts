@@ -10,7 +10,7 @@ import 'dynamo-tracing/jest';
 import { until } from '../support/until.js';
 import { eachRelease } from './support/each-release.js';
 import { gatewayBefore } from './support/gateway.js';
-import { pythonOf, type Release } from './support/releases.js';
+import { frontendMissing, pythonOf, type Release } from './support/releases.js';
 
 const ENDPOINT = 'dynamo.backend.generate';
 
@@ -131,4 +131,4 @@ eachRelease('harness around Dynamo', (release) => {
   it('missingDynamo() says nothing about a Python that has it', () => {
     expect(missingDynamo(pythonOf(release))).toBeUndefined();
   });
-});
+}, frontendMissing);

@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { setTimeout, clearTimeout } from 'node:timers';
+import { isTruthy } from '../../internal/index.js';
 import { recordOfLine, type CapturedRecord } from '../record/index.js';
 
 /**
@@ -30,6 +31,7 @@ export interface DynamoCommand {
   readonly module: string;
   readonly args: readonly string[];
   readonly env: NodeJS.ProcessEnv;
+  readonly cwd: string | undefined;
   /** Its `service.name`. */
   readonly name: string;
 }
@@ -43,10 +45,10 @@ export class DynamoProcess {
   #failure: Error | undefined;
 
   /** @internal `dynamo.run()` starts one. */
-  constructor({ python, module, args, env, name }: DynamoCommand, take: (record: CapturedRecord) => void) {
+  constructor({ python, module, args, env, cwd, name }: DynamoCommand, take: (record: CapturedRecord) => void) {
     this.name = name;
     // A process group of its own: its children end with it.
-    this.#child = spawn(python, ['-c', PROGRAM, module, ...args], { env, stdio: 'pipe', detached: true });
+    this.#child = spawn(python, ['-c', PROGRAM, module, ...args], { env, cwd, stdio: 'pipe', detached: true });
     this.#child.stdin?.on('error', () => undefined);
     this.#exited = new Promise((resolve) => {
       this.#child.once('error', (error) => resolve(void (this.#failure = error)));
@@ -54,7 +56,8 @@ export class DynamoProcess {
       this.#child.once('exit', () => this.#signalGroup());
       this.#child.once('close', () => resolve());
     });
-    for (const stream of [this.#child.stdout, this.#child.stderr]) if (stream !== null) this.#read(stream, take);
+    const spanExported = isTruthy(env['OTEL_EXPORT_ENABLED']);
+    for (const stream of [this.#child.stdout, this.#child.stderr]) if (stream !== null) this.#read(stream, (record) => take({ ...record, service: name, spanExported }));
   }
 
   get pid(): number | undefined {
@@ -95,7 +98,7 @@ export class DynamoProcess {
       this.#lines.push(line);
       if (this.#lines.length > KEPT_LINES) this.#lines.shift();
       const record = recordOfLine(line);
-      if (record !== undefined) take({ ...record, service: this.name });
+      if (record !== undefined) take(record);
     });
   }
 

@@ -3,6 +3,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import { setTimeout } from 'node:timers';
 import { DynamoTracingError } from '../../errors/index.js';
+import { isTruthy } from '../../internal/index.js';
 import type { Closable } from '../leaks.js';
 import type { Fault, InjectedFault, InjectOptions } from '../link/index.js';
 import type { Collector } from '../otlp/index.js';
@@ -131,7 +132,7 @@ interface Household {
 }
 
 function startProcess({ settings, surroundings, env }: Household, module: string, args: readonly string[], name: string): DynamoProcess {
-  const started = new DynamoProcess({ python: settings.python, module, args, env: { ...env, OTEL_SERVICE_NAME: name }, name }, (record) => surroundings.captureRecord(record));
+  const started = new DynamoProcess({ python: settings.python, cwd: settings.cwd, module, args, env: { ...env, OTEL_SERVICE_NAME: name }, name }, (record) => surroundings.captureRecord(record));
   return surroundings.own(`process ${name}`, started);
 }
 
@@ -154,10 +155,16 @@ function environment(root: string, collector: Collector, given: DynamoEnvironmen
     PYTHONUNBUFFERED: '1',
     PYTHONDONTWRITEBYTECODE: '1',
     ...collector.env,
-    // Records are read from its log, which has more fields; the collector drops what comes as metrics.
-    OTEL_EXPORTER_OTLP_LOGS_ENDPOINT: `${collector.url}/v1/metrics`,
+    // Records in its log have more fields than those that it exports. What comes as metrics is dropped.
+    OTEL_EXPORTER_OTLP_LOGS_ENDPOINT: `${collector.url}/v1/${writesLines(given) ? 'metrics' : 'logs'}`,
     ...given,
   });
+}
+
+/** Whether its log is JSON lines, by Dynamo's own rule. */
+function writesLines(given: DynamoEnvironment | undefined): boolean {
+  const { DYN_LOGGING_CONSOLE_FORMAT: format, DYN_LOGGING_JSONL: jsonl }: DynamoEnvironment = { DYN_LOGGING_JSONL: '1', ...given };
+  return format === undefined || format.trim() === '' ? isTruthy(jsonl) : format.trim().toLowerCase() === 'jsonl';
 }
 
 function merged(base: Readonly<Record<string, string>>, over: DynamoEnvironment = {}): Readonly<Record<string, string>> {

@@ -11,6 +11,8 @@ export interface DynamoOptions {
   readonly args?: readonly string[] | undefined;
   /** Variables over the harness's own, for the frontend and for what `run()` starts; undefined takes one away. Default none. */
   readonly env?: DynamoEnvironment | undefined;
+  /** Working directory of its processes. Default: that of this process. */
+  readonly cwd?: string | undefined;
   /** Models that it must serve before it counts as started. Default: those of the harness's workers. */
   readonly models?: readonly string[] | undefined;
   /** Longest wait until it serves them, in milliseconds. Default 30000. */
@@ -35,6 +37,7 @@ const SPEC = {
   python: stringOption('python3'),
   args: texts,
   env: environment,
+  cwd: optionalOption<string>('a path', (value) => typeof value === 'string' && value !== ''),
   models: texts,
   timeoutMs: numberOption(30_000, { min: 1 }),
   name: stringOption('dynamo-frontend'),

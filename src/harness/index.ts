@@ -6,7 +6,7 @@ export type { Closable } from './leaks.js';
 export { faults, MemoryNetwork, type Fault, type FaultPoint, type FaultSide, type HeaderChanges, type InjectedFault, type InjectOptions, type LinkRequest } from './link/index.js';
 export { Collector, type CollectorOptions } from './otlp/index.js';
 export type { HarnessOptions } from './options.js';
-export { recordOfFields, recordOfLine, type CapturedRecord, type FinishedSpan, type FinishedSpanEvent, type FinishedSpanLink, type SpanAttribute, type SpanKindName } from './record/index.js';
+export { recordOfFields, recordOfLine, type CapturedRecord, type RecordWriter, type FinishedSpan, type FinishedSpanEvent, type FinishedSpanLink, type SpanAttribute, type SpanKindName } from './record/index.js';
 export type { TraceOptions } from './trace-lookup.js';
 export { HarnessProxy, type ProxiedRequest } from './proxy/index.js';
 export { HarnessTrace, type HopHeaders, type SpanNode, type TraceSubject, type TreeOptions } from './trace/index.js';

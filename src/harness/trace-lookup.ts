@@ -112,10 +112,10 @@ function sampledOut({ sent, inbound }: CorrelatedRequest): string {
   return flags === '00' ? ' (its traceparent says that it is not sampled: flags 00)' : '';
 }
 
-/** Each request that was received must be completed: by the span that its records carry. */
+/** Each request that was received must be completed: by the span that its records carry, unless its process has ended. */
 function missingRecords(records: readonly CapturedRecord[]): string[] {
   const completed = new Set(records.filter(({ message }) => message === 'request completed').map(({ spanId }) => spanId));
-  return records.filter(({ message, spanId }) => message === 'request received' && !completed.has(spanId)).map(({ fields }) => `the record "request completed" of ${typeof fields['span_name'] === 'string' ? fields['span_name'] : 'a request'}`);
+  return records.filter(({ message, spanId, writer }) => message === 'request received' && writer?.ended !== true && !completed.has(spanId)).map(({ fields }) => `the record "request completed" of ${typeof fields['span_name'] === 'string' ? fields['span_name'] : 'a request'}`);
 }
 
 /** A gateway's span that says how its request went has a record that says so too. */
@@ -124,10 +124,10 @@ function missingCompletions(spans: readonly FinishedSpan[], records: readonly Ca
   return spans.filter(({ name, spanId, attributes }) => name === 'http-request' && attributes['request.outcome'] !== undefined && !done.has(spanId)).map(({ spanId }) => `the record "request completed" of http-request (${spanId}) in the logs that are read: JSON lines at level info`);
 }
 
-/** Records of a process that exports its spans name spans that are still to come, unless they are not sampled. */
+/** Records of a living process that exports its spans name spans that are still to come, unless they are not sampled. */
 function missingSpans(spans: readonly FinishedSpan[], records: readonly CapturedRecord[]): string[] {
   const there = new Set(spans.map(({ spanId }) => spanId));
-  const awaited = records.filter(({ spanExported, spanId, traceId, fields }) => spanExported === true && spanId !== undefined && traceId === spans[0]?.traceId && fields['trace_flags'] !== '00' && !there.has(spanId));
+  const awaited = records.filter(({ writer, spanId, traceId, fields }) => writer?.exportsSpans === true && !writer.ended && spanId !== undefined && traceId === spans[0]?.traceId && fields['trace_flags'] !== '00' && !there.has(spanId));
   const names = new Map(awaited.map(({ spanId, fields, service }) => [spanId, `the span ${typeof fields['span_name'] === 'string' ? fields['span_name'] : ''} (${spanId ?? ''}) of ${service ?? 'a process'}`]));
   return [...names.values()];
 }

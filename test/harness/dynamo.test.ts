@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { missingDynamo, mockModel, startHarness, type Harness } from 'dynamo-tracing/harness';
+import { missingDynamo, mockModel, recordOfFields, startHarness, type Harness } from 'dynamo-tracing/harness';
 
 const NONE = 'no-such-python-of-this-machine';
 
@@ -60,5 +60,30 @@ describe('a Dynamo in the harness', () => {
     const items: unknown[] = [];
     for await (const item of harness.client().generate(worker.address, { model: 'm', input: ['a', 'b'] })) items.push(item);
     expect(items).toMatchObject([{ object: 'list', data: [{ index: 0 }, { index: 1 }] }]);
+  });
+});
+
+describe('a record whose process exports spans', () => {
+  const TRACE = 'aaf7651916cd43dd8448eb211c80319c';
+  const ids = { trace_id: TRACE, span_id: 'b7ad6b7169203331', span_name: 'handle_payload', request_id: '55f7987d-fb65-4184-aed5-eee45becc9bf' };
+  const spans = (spanId: string): string => JSON.stringify({ resourceSpans: [{ scopeSpans: [{ spans: [{ traceId: TRACE, spanId, name: 'x', startTimeUnixNano: '1', endTimeUnixNano: '2' }] }] }] });
+  let harness: Harness;
+
+  beforeEach(async () => {
+    harness = await startHarness({ timeoutMs: 300 });
+    const { url } = await harness.collector();
+    await fetch(`${url}/v1/traces`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: spans('00f067aa0ba902b7') });
+  });
+  afterEach(() => harness.close());
+
+  it('makes a trace wait for its span, and for the end of its request', async () => {
+    harness.captureRecord({ ...recordOfFields({ message: 'request received', ...ids }), service: 'w', writer: { ended: false, exportsSpans: true } });
+    await expect(harness.trace(TRACE)).rejects.toMatchObject({ code: 'ERR_TRACE_TIMEOUT', missing: ['the record "request completed" of handle_payload', 'the span handle_payload (b7ad6b7169203331) of w'] });
+  });
+
+  it('makes it wait for nothing once the process has ended, or when it is not sampled', async () => {
+    harness.captureRecord({ ...recordOfFields({ message: 'request received', ...ids }), service: 'w', writer: { ended: true, exportsSpans: true } });
+    harness.captureRecord({ ...recordOfFields({ message: 'Selected worker', ...ids, trace_flags: '00' }), service: 'f', writer: { ended: false, exportsSpans: true } });
+    expect((await harness.trace(TRACE)).spans).toHaveLength(1);
   });
 });

@@ -56,8 +56,9 @@ export class DynamoProcess {
       this.#child.once('exit', () => this.#signalGroup());
       this.#child.once('close', () => resolve());
     });
-    const spanExported = isTruthy(env['OTEL_EXPORT_ENABLED']);
-    for (const stream of [this.#child.stdout, this.#child.stderr]) if (stream !== null) this.#read(stream, (record) => take({ ...record, service: name, spanExported }));
+    const child = this.#child;
+    const writer = { exportsSpans: isTruthy(env['OTEL_EXPORT_ENABLED']), get ended(): boolean { return hasEnded(child); } };
+    for (const stream of [child.stdout, child.stderr]) if (stream !== null) this.#read(stream, (record) => take({ ...record, service: name, writer }));
   }
 
   get pid(): number | undefined {
@@ -66,7 +67,7 @@ export class DynamoProcess {
 
   /** Whether it has ended. */
   get ended(): boolean {
-    return this.#failure !== undefined || this.#child.exitCode !== null || this.#child.signalCode !== null;
+    return this.#failure !== undefined || hasEnded(this.#child);
   }
 
   /** The last 2000 lines of its log, standard output included. */
@@ -111,4 +112,8 @@ export class DynamoProcess {
       if (!['ESRCH', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
     }
   }
+}
+
+function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
+  return exitCode !== null || signalCode !== null;
 }

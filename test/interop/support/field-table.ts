@@ -1,0 +1,44 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from '@jest/globals';
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** Whose a field of `request completed` is, as docs/dynamo.md says. */
+type Says = 'equal' | 'differs' | 'ours' | "Dynamo's";
+
+/** The table "Fields of `request completed`" of docs/dynamo.md, held against records of running processes. */
+export class FieldTable {
+  readonly #says = new Map<string, Says>();
+  readonly #compared = new Set<string>();
+
+  constructor() {
+    const text = readFileSync(join(__dirname, '..', '..', '..', 'docs', 'dynamo.md'), 'utf8');
+    const [, section = ''] = /## Fields that agree\n([\s\S]*?)\n## /.exec(text) ?? [];
+    for (const [, name = '', says = ''] of section.matchAll(/^\| `([\w.]+)` \| (equal|differs|ours|Dynamo's) \|/gm)) this.#says.set(name, says as Says);
+    if (this.#says.size === 0) throw new Error('docs/dynamo.md has no table of fields');
+  }
+
+  /** Compares our record with Dynamo's, field by field. */
+  compare(ours: Fields, theirs: Fields): void {
+    const names = new Set([...present(ours), ...present(theirs)].filter((name) => !['file', 'line'].includes(name)));
+    const wrong: string[] = [];
+    for (const name of names) {
+      const [mine, other] = [ours[name], theirs[name]];
+      const says = this.#says.get(name);
+      if (mine !== undefined && other !== undefined) this.#compared.add(name);
+      const holds = says === 'equal' ? mine === undefined || other === undefined || String(mine) === String(other) : says === 'differs' || (says === 'ours' && other === undefined) || (says === "Dynamo's" && mine === undefined);
+      if (!holds) wrong.push(`${name}: docs/dynamo.md says ${says ?? 'nothing'}; ours ${String(mine)}, Dynamo's ${String(other)}`);
+    }
+    expect(wrong).toEqual([]);
+  }
+
+  /** Fields that are called equal and of which no pair of records had both. */
+  neverCompared(): string[] {
+    return [...this.#says].filter(([name, says]) => says === 'equal' && !this.#compared.has(name)).map(([name]) => name);
+  }
+}
+
+function present(fields: Fields): string[] {
+  return Object.keys(fields).filter((name) => fields[name] !== undefined);
+}

@@ -1,9 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll } from '@jest/globals';
 import { startHarness, type DynamoOptions, type DynamoProcess, type Harness, type HarnessDynamo, type HarnessTrace, type TraceOptions } from 'dynamo-tracing/harness';
+import { until } from '../../support/until.js';
 import { gatewayBefore } from './gateway.js';
 import { pythonOf, type Release } from './releases.js';
 
@@ -12,6 +13,8 @@ export interface Plan {
   readonly dynamo?: Pick<DynamoOptions, 'args' | 'env'>;
   /** Further arguments of each mocker. Default: one, `dynamo-worker`. */
   readonly mockers?: Readonly<Record<string, readonly string[]>>;
+  /** What the frontend's log says when it is ready, beside serving the model. */
+  readonly says?: string;
 }
 
 /** One request to the gateway. */
@@ -22,6 +25,9 @@ export interface Asked {
   /** Default: the gateway's. */
   readonly url?: string;
 }
+
+/** Python loads for seconds, on a busy machine for many. */
+const START_WITHIN_MS = 60_000;
 
 /** The model that every mocker serves. */
 export const MODEL = 'tiny';
@@ -34,16 +40,19 @@ export class Deployment {
   gateway!: string;
   readonly mockers: DynamoProcess[] = [];
 
-  constructor(release: Release, { dynamo = {}, mockers = { 'dynamo-worker': [] } }: Plan = {}) {
+  constructor(release: Release, { dynamo = {}, mockers = { 'dynamo-worker': [] }, says = '' }: Plan = {}) {
     let directory: string;
     beforeAll(async () => {
       directory = mkdtempSync(join(tmpdir(), 'dynamo-interop-'));
       execFileSync(pythonOf(release), [join(__dirname, '..', 'python', 'model.py'), join(directory, MODEL)]);
       this.harness = await startHarness({ timeoutMs: 15_000 });
       // In this directory the model's name is a path: the mocker of 1.5.0 writes the name where the path belongs.
-      this.dynamo = await this.harness.dynamo({ python: pythonOf(release), cwd: directory, timeoutMs: 60_000, ...dynamo });
+      this.dynamo = await this.harness.dynamo({ python: pythonOf(release), cwd: directory, timeoutMs: START_WITHIN_MS, ...dynamo });
       for (const [name, args] of Object.entries(mockers)) this.mockers.push(this.mocker(MODEL, name, args));
       if (this.mockers.length > 0) await this.dynamo.serves(MODEL);
+      const cards = join(this.dynamo.env['DYN_FILE_KV']!, 'v1', 'mdc');
+      await until('all mockers to be announced', () => this.mockers.length === 0 || readdirSync(cards).length === this.mockers.length, START_WITHIN_MS);
+      await until(`the frontend to say ${says}`, () => this.dynamo.frontend.log.includes(says), START_WITHIN_MS);
       this.gateway = await gatewayBefore(this.dynamo.url, this.harness);
     }, 120_000);
     afterAll(async () => {

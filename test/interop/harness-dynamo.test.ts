@@ -2,11 +2,13 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { faults, missingDynamo, mockModel, startHarness, type Fault, type Harness, type HarnessDynamo, type HarnessProxy, type HarnessWorker } from 'dynamo-tracing/harness';
 import 'dynamo-tracing/jest';
+import { runInJest } from '../harness/support/child-jest.js';
 import { until } from '../support/until.js';
 import { eachRelease } from './support/each-release.js';
 import { gatewayBefore } from './support/gateway.js';
@@ -127,6 +129,13 @@ eachRelease('harness around Dynamo', (release) => {
       await until('the frontend to end with the test that started it', () => alive(mark).length === 0);
     });
   });
+
+  it('the test file of docs/harness.md passes as it is pasted', async () => {
+    const [, code = ''] = /## Test your Dynamo set-up from jest\n[^]*?```ts\n([^]*?)```/.exec(readFileSync(join(__dirname, '..', '..', 'docs', 'harness.md'), 'utf8')) ?? [];
+    const { output, code: exitCode } = await runInJest(code, { DYNAMO_PYTHON: pythonOf(release) });
+    expect(output).toContain('Tests:       3 passed, 3 total');
+    expect(exitCode).toBe(0);
+  }, 180_000);
 
   it('missingDynamo() says nothing about a Python that has it', () => {
     expect(missingDynamo(pythonOf(release))).toBeUndefined();

@@ -16,7 +16,7 @@ eachRelease('gateway → frontend, tracing off in Dynamo', (release) => {
   describe('readable logging without OTLP, its default', () => {
     const place = new Deployment(release, { mockers: {}, dynamo: { env: { DYN_LOGGING_JSONL: '0', OTEL_EXPORT_ENABLED: '0', DYN_HTTP_OVERLOAD_STATUS_CODE: '429' } } });
 
-    it('the trace and x-request-id end at the frontend, and the audit says so; our record is whole', async () => {
+    it('the trace and the ids end at the frontend, and the audit says so; our record is whole', async () => {
       const model = `m-${randomUUID()}`;
       const worker = await place.harness.worker('cut.backend.generate', undefined, { model });
       await place.dynamo.serves(model);
@@ -25,6 +25,7 @@ eachRelease('gateway → frontend, tracing off in Dynamo', (release) => {
       expect(worker.requests).toHaveLength(1);
       expect(worker).not.toHaveReceivedTraceOf(res);
       expect(Object.keys(worker.requests[0]!.sent).sort()).toEqual(['request-id', 'x-endpoint-path', 'x-frontend-send-ts-ns']);
+      expect(worker.requests[0]!.sent['request-id']).not.toBe(res.headers.get('request-id'));
       expect(() => expect(place.harness).toHavePropagated()).toThrow('dynamo → worker cut.backend.generate: ');
     });
 
@@ -69,6 +70,9 @@ ${selected}      kv_router.route_request {phase=Prefill, request.outcome=success
 ${selected}      kv_router.route_request {phase=Decode, request.outcome=success}
         handle_payload {@service=decode}
     `);
+    const chosen = place.dynamo.frontend.log.split('\n').filter((line) => line.includes('"Selected worker"'));
+    expect(chosen).toHaveLength(2);
+    expect(chosen.filter((line) => line.includes(trace.traceId))).toEqual([]);
     const ids = { prefill_worker_id: workerOf(trace, 'prefill'), decode_worker_id: workerOf(trace, 'decode') };
     expect(ids.prefill_worker_id).not.toBe(ids.decode_worker_id);
     expect(trace).toHaveCompletedOnce({ status: 'success', output_tokens: 5, ...ids });
@@ -95,7 +99,8 @@ eachRelease('gateway → frontend → a worker that dies', (release) => {
               handle_payload {@service=${dead.name === 'first' ? 'second' : 'first'}}
     `);
     expect(trace).toHaveCompletedOnce({ status: 'success', output_tokens: LONG });
-    // The worker that Dynamo tells is the one that died.
+    // The worker that Dynamo tells is the one that died, and its log has an error for each of the two ids.
+    expect(trace.recordsOf('Conflicting request tracker write')).toHaveLength(2);
     expect(trace).toHaveCompletedOnce({ decode_worker_id: workerOf(trace, dead.name) });
   });
 

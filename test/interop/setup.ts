@@ -11,7 +11,7 @@ const PYTHONS = ['python3', 'python3.12', 'python3.11', 'python3.13', 'python3.1
 /** What frontend and mocker import; ai-dynamo itself goes without its dependencies, of which one is not on PyPI. */
 const FRONTEND_NEEDS = ['aiohttp', 'jinja2', 'kubernetes', 'msgspec', 'prometheus_client', 'pyzmq', 'redis', 'transformers', 'zstandard'];
 /** A download of 75 MB and an installation, in milliseconds; for the frontend as much again. */
-const INSTALL_WITHIN_MS = 300_000;
+const INSTALL_WITHIN_MS = 600_000;
 const CHECK_WITHIN_MS = 60_000;
 /** What loads when a release is there, and what when its frontend is. */
 const RUNTIME = { distribution: 'ai-dynamo-runtime', modules: 'dynamo.runtime, uvloop' };

@@ -1,22 +1,18 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { expect } from '@jest/globals';
+import { table } from '../../docs/table.js';
 
 type Fields = Readonly<Record<string, unknown>>;
 
 /** Whose a field of `request completed` is, as docs/dynamo.md says. */
 type Says = 'equal' | 'differs' | 'ours' | "Dynamo's";
 
-/** The table "Fields of `request completed`" of docs/dynamo.md, held against records of running processes. */
+/** The table "Fields that agree" of docs/dynamo.md, held against records of running processes. */
 export class FieldTable {
   readonly #says = new Map<string, Says>();
   readonly #compared = new Set<string>();
 
   constructor() {
-    const text = readFileSync(join(__dirname, '..', '..', '..', 'docs', 'dynamo.md'), 'utf8');
-    const [, section = ''] = /## Fields that agree\n([\s\S]*?)\n## /.exec(text) ?? [];
-    for (const [, name = '', says = ''] of section.matchAll(/^\| `([\w.]+)` \| (equal|differs|ours|Dynamo's) \|/gm)) this.#says.set(name, says as Says);
-    if (this.#says.size === 0) throw new Error('docs/dynamo.md has no table of fields');
+    for (const [name = '', says] of table('dynamo.md', 'field', 'whose')) this.#says.set(name, says as Says);
   }
 
   /** Compares our record with Dynamo's, field by field. */

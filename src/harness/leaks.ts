@@ -8,6 +8,8 @@ import type { HarnessWorker } from './worker/index.js';
 export interface Closable {
   close(done?: () => void): unknown;
   closeAllConnections?(): void;
+  /** Longest time that it may take, in milliseconds. Default: the harness's `closeTimeoutMs`. */
+  readonly closeTimeoutMs?: number | undefined;
 }
 
 /** Closes what a harness opened and names what would not close. */
@@ -31,7 +33,7 @@ export class Leaks {
   async closeAll(workers: readonly HarnessWorker[]): Promise<string[]> {
     const leaks: string[] = [];
     for (const { name, closable } of this.#owned.reverse()) {
-      const problem = await this.#within(() => closeIt(closable));
+      const problem = await this.#within(() => closeIt(closable), closable.closeTimeoutMs);
       if (problem !== undefined) leaks.push(`${name}: ${problem}`);
     }
     for (const worker of workers) leaks.push(...(await this.#closeWorker(worker)));
@@ -50,9 +52,9 @@ export class Leaks {
     return leaks;
   }
 
-  async #within(close: () => Promise<void>): Promise<string | undefined> {
+  async #within(close: () => Promise<void>, timeoutMs = this.timeoutMs): Promise<string | undefined> {
     let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<string>((resolve) => (timer = setTimeout(resolve, this.timeoutMs, `did not close within ${this.timeoutMs} ms`)));
+    const late = new Promise<string>((resolve) => (timer = setTimeout(resolve, timeoutMs, `did not close within ${timeoutMs} ms`)));
     try {
       return await Promise.race([close().then(() => undefined), late]);
     } catch (error) {

@@ -63,6 +63,13 @@ describe('a Dynamo in the harness', () => {
   });
 });
 
+it('a closable that names its own time is given it, and no more', async () => {
+  const never = { close: () => new Promise(() => undefined), closeTimeoutMs: 20 };
+  const harness = await startHarness({ closeTimeoutMs: 60_000 });
+  harness.own('never', never);
+  await expect(harness.close()).rejects.toMatchObject({ code: 'ERR_HARNESS_LEAK', leaks: ['never: did not close within 20 ms'] });
+});
+
 describe('a record whose process exports spans', () => {
   const TRACE = 'aaf7651916cd43dd8448eb211c80319c';
   const ids = { trace_id: TRACE, span_id: 'b7ad6b7169203331', span_name: 'handle_payload', request_id: '55f7987d-fb65-4184-aed5-eee45becc9bf' };

@@ -39,6 +39,8 @@ export interface DynamoCommand {
 /** A Dynamo process that a harness has started. */
 export class DynamoProcess {
   readonly name: string;
+  /** A machine under load takes seconds to end a process that was killed. */
+  readonly closeTimeoutMs = 10_000;
   readonly #child: ChildProcess;
   readonly #lines: string[] = [];
   readonly #exited: Promise<void>;

@@ -5,6 +5,7 @@ const { execFileSync } = require('node:child_process');
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
+const esbuild = require('esbuild');
 
 const root = path.join(__dirname, '..');
 const pkg = require('../package.json');
@@ -23,7 +24,7 @@ function check(name, fn) {
 try {
   const [{ filename }] = JSON.parse(run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', dir], root));
   write('package.json', JSON.stringify({ name: 'consumer', private: true, type: 'commonjs' }));
-  run('npm', ['install', '--no-audit', '--no-fund', '--ignore-scripts', `./${filename}`, ...['@opentelemetry/api', 'express', 'fastify', 'typescript', '@types/node', 'jest', 'expect', '@jest/globals'].map((name) => `${name}@${version(name)}`)]);
+  run('npm', ['install', '--no-audit', '--no-fund', '--ignore-scripts', `./${filename}`, ...['@opentelemetry/api', 'express', 'fastify', 'typescript', '@types/node', 'jest', 'expect', '@jest/globals', 'prom-client'].map((name) => `${name}@${version(name)}`)]);
 
   check('CommonJS', () => {
     write('use.cjs', `${plain.map((entry) => `if (Object.keys(require('${entry}')).length === 0) throw new Error('${entry} is empty');`).join('\n')}
@@ -35,6 +36,26 @@ try {
       ${plain.map((entry, i) => `import * as m${i} from '${entry}'; if (Object.keys(m${i}).length === 0) throw new Error('${entry} is empty');`).join('\n')}
       dynamoTracing(); if (createRequire(import.meta.url)('${pkg.name}').DynamoTracingError !== DynamoTracingError) throw new Error('two copies');`);
     run('node', ['use.mjs']);
+  });
+  check('a directory that has been removed', () => {
+    const gone = fs.mkdtempSync(path.join(dir, 'gone-'));
+    run('sh', ['-c', `rmdir "${gone}" && exec node "${path.join(dir, 'use.cjs')}"`], gone);
+  });
+  check('bundled by esbuild, CommonJS and ES modules', () => {
+    // Bundled, packages cannot be found at run time: they are handed in.
+    write('app.mjs', `import * as prom from 'prom-client'; import { dynamoTracing } from '${pkg.name}'; import { createMetrics } from '${pkg.name}/metrics'; import { RequestPlaneServer } from '${pkg.name}/transport';
+      const { registry } = createMetrics({ client: prom.default ?? prom });
+      void registry.metrics().then((text) => { if (!text.includes('requests_total') || typeof dynamoTracing({ logger: false }) !== 'function' || !RequestPlaneServer) throw new Error('not whole'); console.log('ok'); });`);
+    const bundles = fs.mkdtempSync(path.join(os.tmpdir(), 'dynamo-tracing-bundle-')); // without node_modules around it
+    try {
+      for (const [format, name, banner] of [['cjs', 'app.cjs', ''], ['esm', 'app.mjs', "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);"]]) {
+        const out = path.join(bundles, name);
+        esbuild.buildSync({ entryPoints: [path.join(dir, 'app.mjs')], bundle: true, platform: 'node', format, outfile: out, banner: { js: banner }, logLevel: 'error' });
+        if (run('node', [out], bundles) !== 'ok\n') throw new Error(`${name} says nothing`);
+      }
+    } finally {
+      fs.rmSync(bundles, { recursive: true, force: true });
+    }
   });
   check('TypeScript node16, nodenext, bundler', () => {
     const source = `${plain.map((entry, i) => `import * as m${i} from '${entry}'; void m${i};`).join('\n')}

@@ -1,4 +1,5 @@
 // Calling and serving: sockets, router, discovery, NATS.
+export { type DynamoErrorName } from './errors/index.js';
 export {
   annotated,
   connectNats,
@@ -63,7 +64,6 @@ export {
   type TlsOptions,
   type WaitOptions,
   type WorkerDiscovery,
-  type WorkerOptions,
 } from './transport/index.js';
 
 // Codecs: bytes only, no sockets.
@@ -94,7 +94,6 @@ export {
   type Annotated,
   type ControlMessage,
   type DynamoError,
-  type DynamoErrorName,
   type EncodedRequestFrame,
   type FrameRefusal,
   type Handshake,

@@ -30,6 +30,7 @@ export const ERROR_TABLE = {
   ERR_WORKER_UNAVAILABLE: 'The worker refused the request: unavailable.',
   ERR_UNKNOWN_ENDPOINT: 'The worker serves no endpoint of that path.',
   ERR_REQUEST_REJECTED: 'The worker refused the request for another reason; `ack` holds its text.',
+  ERR_WORKER_PROTOCOL: 'A worker answered with bytes that the protocol does not allow or over the limit: it is broken, or another program has its port.',
   ERR_GENERATE_FAILED: 'The worker failed before its response stream began.',
   ERR_WORKER_ERROR: 'The worker sent an error inside its response stream; `errorType` is its Dynamo name.',
   ERR_STREAM_INCOMPLETE: 'The response stream ended before the worker said it was complete.',

@@ -1,1 +1,1 @@
-export { createMetrics, type EndedRequest, type Metrics, type MetricsOptions, type MetricsRegistry, type StartedRequest } from './metrics.js';
+export { createMetrics, type EndedRequest, type Metrics, type MetricsOptions, type MetricsRegistry, type PromClient, type StartedRequest } from './metrics.js';

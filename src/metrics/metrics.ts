@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { needPackage, optionalOption, readOptions, type Environment } from '../internal/index.js';
+import { needPackage, optionalOption, readOptions, reportFault, type Environment } from '../internal/index.js';
 import { BUCKETS } from './buckets.js';
 
-/** What is used of prom-client, so that any version of it fits. */
-interface PromClient {
+/** The prom-client module, as far as it is used here: any version of it fits. */
+export interface PromClient {
   readonly Registry: new () => MetricsRegistry;
   readonly Counter: new (config: object) => { inc(labels: Labels, by?: number): void };
   readonly Gauge: new (config: object) => { inc(labels: Labels, by?: number): void; dec(labels: Labels, by?: number): void };
@@ -19,6 +19,8 @@ export interface MetricsRegistry {
 }
 
 export interface MetricsOptions {
+  /** The prom-client module, where it cannot be found at run time, as in a bundle. Default: the one that is installed. */
+  readonly client?: PromClient;
   /** Where the metrics are registered. Default: a registry of their own. */
   readonly registry?: MetricsRegistry;
   /** Variables to read DYN_METRICS_PREFIX from (default `dynamo_frontend`). Default: process.env. */
@@ -57,6 +59,13 @@ export interface Metrics {
   readonly handler: (req: IncomingMessage, res: ServerResponse) => void;
 }
 
+const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null;
+const SPEC = {
+  client: optionalOption<PromClient>('the prom-client module', (value) => isObject(value) && ['Registry', 'Counter', 'Gauge', 'Histogram'].every((name) => typeof (value as Record<string, unknown>)[name] === 'function')),
+  registry: optionalOption<MetricsRegistry>('a prom-client registry', isObject),
+  env: optionalOption<Environment>('an object', isObject),
+};
+
 /** Models beyond this many are counted as `other`: a client must not fill the registry by inventing names. */
 const MAX_MODELS = 100;
 
@@ -65,9 +74,8 @@ const MAX_MODELS = 100;
  * @throws ERR_DEPENDENCY_MISSING when prom-client is not installed; ERR_OPTION_INVALID
  */
 export function createMetrics(input?: MetricsOptions): Metrics {
-  const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null;
-  const options = readOptions('createMetrics', { registry: optionalOption<MetricsRegistry>('a prom-client registry', isObject), env: optionalOption<Environment>('an object', isObject) }, input);
-  const prom = needPackage('prom-client', 'createMetrics()') as PromClient;
+  const options = readOptions('createMetrics', SPEC, input);
+  const prom = options.client ?? (needPackage('prom-client', 'createMetrics()') as PromClient);
   const registry = options.registry ?? new prom.Registry();
   const families = makeFamilies(prom, registry, (options.env ?? process.env)['DYN_METRICS_PREFIX'] ?? 'dynamo_frontend');
   const models = new Set<string>();
@@ -86,13 +94,19 @@ export function createMetrics(input?: MetricsOptions): Metrics {
       families.inflight.dec({ model: labelOf(ended.requestedModel) });
       record(families, labelOf(ended.model), ended);
     },
-    handler: (_req, res) => {
-      registry.metrics().then(
-        (text) => res.setHeader('content-type', registry.contentType).end(text),
-        () => res.writeHead(500).end(),
-      );
-    },
+    handler: (_req, res) => void answerScrape(registry, res),
   };
+}
+
+/** Never rejects: a registry of somebody's may fail, and somebody else may have answered meanwhile. */
+async function answerScrape(registry: MetricsRegistry, res: ServerResponse): Promise<void> {
+  try {
+    const text = await registry.metrics();
+    if (!res.headersSent) res.setHeader('content-type', registry.contentType).end(text);
+  } catch (error) {
+    reportFault('metrics', error);
+    if (!res.headersSent) res.writeHead(500).end();
+  }
 }
 
 type Families = ReturnType<typeof makeFamilies>;

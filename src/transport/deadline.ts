@@ -8,12 +8,9 @@ export function durationOption(fallback: number, { min = 0 } = {}): OptionReader
   return numberOption(fallback, { min, max: MAX_TIMER_MS });
 }
 
-const anyDuration = durationOption(0);
-const positiveDuration = durationOption(0, { min: 1 });
-
 /** A duration that was given with one call, or `fallback`. @throws ERR_OPTION_INVALID naming `path` */
 export function callDuration(given: number | undefined, fallback: number, path: string, min: 0 | 1 = 0): number {
-  return given === undefined ? fallback : (min === 0 ? anyDuration : positiveDuration)(given, path);
+  return given === undefined ? fallback : durationOption(fallback, { min })(given, path);
 }
 
 /**

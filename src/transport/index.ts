@@ -5,7 +5,7 @@ export { newInstanceId } from './discovery/record.js';
 export { tcpNetwork, type TcpNetworkOptions } from './network.js';
 export { annotated, type AnnotatedItem } from './server/items.js';
 export { RequestPlaneServer } from './server/server.js';
-export { type CallOptions, type CommonOptions, type RequestPlaneClientOptions, type RequestPlaneServerOptions, type WorkerOptions } from './settings.js';
+export { type CallOptions, type CommonOptions, type RequestPlaneClientOptions, type RequestPlaneServerOptions } from './settings.js';
 export { type TlsOptions } from './tls-settings.js';
 export {
   type EndpointHandler,
@@ -26,10 +26,16 @@ export {
 } from './types.js';
 
 // Router.
-export { ROUTER_MODES, Router, type RouterMode, type RouterOptions, type RouteOptions, type RoutedStream, type RoutedWorker, type StaticWorker, type WorkerDiscovery } from './router/index.js';
+export { type RouterOptions } from './router/options.js';
+export { type RoutedStream } from './router/routed-stream.js';
+export { Router, type RouteOptions } from './router/router.js';
+export { ROUTER_MODES, type RouterMode } from './router/selection.js';
+export { type RoutedWorker, type StaticWorker, type WorkerDiscovery } from './router/workers.js';
 
 // Discovery.
 export { FileDiscovery, type Announcement, type Discovery, type EndpointName, type FileDiscoveryOptions, type Instance, type InstanceChange, type InstanceChanges, type InstanceDraft, type InstanceListener, type InstanceTransport, type InstanceWatch, type ModelDraft, type ModelType, type WaitOptions } from './discovery/index.js';
 
 // NATS.
-export { connectNats, natsDispatch, NatsRequestPlaneClient, natsSubject, serveNats, type NatsClientOptions, type NatsConnection, type NatsConnectOptions, type NatsDispatchOptions, type NatsEndpoint, type NatsHost, type ServeNatsOptions } from './nats/index.js';
+export { natsDispatch, NatsRequestPlaneClient, type NatsClientOptions, type NatsDispatchOptions } from './nats/client.js';
+export { connectNats, type NatsConnection, type NatsConnectOptions } from './nats/connection.js';
+export { natsSubject, serveNats, type NatsEndpoint, type NatsHost, type ServeNatsOptions } from './nats/serve.js';

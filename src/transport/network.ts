@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import { DynamoTracingError } from '../errors/index.js';
 import { optionalOption, readOptions, type Environment } from '../internal/index.js';
 import { Deadline, durationOption } from './deadline.js';
-import { readTlsSettings, type ClientTls, type TlsOptions, type TlsSettings } from './tls-settings.js';
+import { readTlsSettings, type TlsOptions, type TlsSettings } from './tls-settings.js';
 import type { Network, NetworkListener, NetworkTarget } from './types.js';
 
 /** Settings of {@link tcpNetwork}. */
@@ -50,7 +50,7 @@ function connectPlain({ host, port }: NetworkTarget, { keepAliveMs }: NetworkSet
   return net.connect({ host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveMs, allowHalfOpen: true });
 }
 
-function connectTls(target: NetworkTarget, { context, insecure, serverName }: ClientTls, { tls: { handshakeTimeoutMs: timeoutMs }, keepAliveMs }: NetworkSettings): tls.TLSSocket {
+function connectTls(target: NetworkTarget, { context, insecure, serverName }: NonNullable<TlsSettings['client']>, { tls: { handshakeTimeoutMs: timeoutMs }, keepAliveMs }: NetworkSettings): tls.TLSSocket {
   const options = {
     ...target,
     allowHalfOpen: true, // documented, and missing in @types/node
@@ -62,15 +62,11 @@ function connectTls(target: NetworkTarget, { context, insecure, serverName }: Cl
   socket.setNoDelay(true);
   socket.setKeepAlive(true, keepAliveMs);
   socket.once('connect', () => {
-    const deadline = new Deadline(timeoutMs, () => socket.destroy(handshakeTimeout(timeoutMs)));
+    const deadline = new Deadline(timeoutMs, () => socket.destroy(new DynamoTracingError('ERR_CONNECT_TIMEOUT', `no TLS handshake within ${timeoutMs} ms`, { timeoutMs })));
     const done = (): void => deadline.clear();
     socket.once('secureConnect', done).once('close', done);
   });
   return socket;
-}
-
-function handshakeTimeout(timeoutMs: number): DynamoTracingError {
-  return new DynamoTracingError('ERR_CONNECT_TIMEOUT', `no TLS handshake within ${timeoutMs} ms`, { timeoutMs });
 }
 
 function makeServer({ tls: { server, handshakeTimeoutMs }, keepAliveMs }: NetworkSettings, onConnection: (socket: Duplex) => void): net.Server {

@@ -60,8 +60,8 @@ export interface RequestPlaneClientOptions extends CallOptions {
   readonly hostIdleMs?: number | undefined;
 }
 
-/** Options of everything that serves requests, over TCP or NATS. */
-export interface WorkerOptions extends CommonOptions {
+/** Options of a {@link RequestPlaneServer}. */
+export interface RequestPlaneServerOptions extends CommonOptions {
   /** Id of this worker, under 2^64. Default: random. */
   readonly instanceId?: bigint | undefined;
   /** Requests handled at one time. Default DYN_ENGINE_REQUEST_LIMIT, else DYN_TCP_WORKER_POOL_SIZE, else 10000. */
@@ -86,10 +86,6 @@ export interface WorkerOptions extends CommonOptions {
   readonly lifecycleLevel?: 'info' | 'debug' | undefined;
   /** Whether the `request failed` record says what a handler's error says: it may repeat a prompt. Default false: name, code and stack frames. */
   readonly errorMessages?: boolean | undefined;
-}
-
-/** Options of a {@link RequestPlaneServer}. */
-export interface RequestPlaneServerOptions extends WorkerOptions {
   /** Address to bind and to tell others. Default DYN_TCP_RPC_HOST, else the first address of this machine that is not loopback. */
   readonly host?: string | undefined;
   /** Default DYN_TCP_RPC_PORT, else 0: the system chooses. */
@@ -110,6 +106,8 @@ const ONE = { min: 1 };
 function seconds(env: Environment, variable: string, fallback: number, range = ONE): number {
   return envInteger(env, variable, fallback, { ...range, max: 2_000_000 }) * 1000;
 }
+
+export const envOption = optionalOption<Environment>('an object', (value) => typeof value === 'object' && value !== null);
 
 function networkOption(env: Environment): OptionReader<Network> {
   const read = optionalOption<Network>('a Network', (value) => typeof value === 'object' && value !== null && 'connect' in value && 'listen' in value);
@@ -142,7 +140,7 @@ function commonSpec(env: Environment) {
     attributes: attributesOption(env),
     maxMessageSize: numberOption(envInteger(env, 'DYN_TCP_MAX_MESSAGE_SIZE', DEFAULT_MAX_MESSAGE_SIZE, ONE), ONE),
     connectTimeoutMs: durationOption(seconds(env, 'DYN_TCP_CONNECT_TIMEOUT', 5), ONE),
-    env: optionalOption<Environment>('an object', (value) => typeof value === 'object' && value !== null),
+    env: envOption,
   };
 }
 
@@ -176,7 +174,7 @@ function workLimits(env: Environment): { readonly pool: number; readonly queue: 
   return { pool: Math.max(engine, 1), queue: Math.max(envInteger(env, 'DYN_DYNAMO_REQUEST_QUEUE_LIMIT', 16) - 1, 1) };
 }
 
-function workerSpec(env: Environment) {
+function serverSpec(env: Environment) {
   const { pool, queue } = workLimits(env);
   return {
     ...commonSpec(env),
@@ -189,12 +187,6 @@ function workerSpec(env: Environment) {
     graceMs: durationOption(seconds(env, 'DYN_RUNTIME_GRACEFUL_SHUTDOWN_TIMEOUT_SECS', 900, { min: 0 })),
     lifecycleLevel: enumOption(['info', 'debug'], 'info'),
     errorMessages: booleanOption(false),
-  };
-}
-
-function serverSpec(env: Environment) {
-  return {
-    ...workerSpec(env),
     host: hostOption(env, 'DYN_TCP_RPC_HOST'),
     port: numberOption(envInteger(env, 'DYN_TCP_RPC_PORT', 0, PORT), PORT),
     advertiseHost: optionalOption<string>('an IP address', (value) => typeof value === 'string' && isIpAddress(value)),
@@ -206,7 +198,6 @@ function serverSpec(env: Environment) {
 
 export type CallSettings = OptionsOf<ReturnType<typeof callSpec>>;
 export type ClientSettings = OptionsOf<ReturnType<typeof clientSpec>>;
-export type WorkerSettings = OptionsOf<ReturnType<typeof workerSpec>>;
 export type ServerSettings = OptionsOf<ReturnType<typeof serverSpec>>;
 
 /** Settings of a caller's response plane. @throws ERR_OPTION_INVALID, ERR_ENV_INVALID */

@@ -1,6 +1,8 @@
 import { Duplex } from 'node:stream';
+import { DynamoTracingError } from '../errors/index.js';
+import { closed } from './endings.js';
 import { Deadline } from './deadline.js';
-import type { Network, NetworkTarget } from './types.js';
+import type { Network, NetworkListener, NetworkTarget } from './types.js';
 
 /** Parts of a net.Socket that links in memory may lack. */
 interface SocketExtras {
@@ -18,6 +20,44 @@ export function openSocket(network: Network, target: NetworkTarget): Duplex {
   }
 }
 
+/** A listener that is opened when it is first needed. A failure to open it is tried again at the next need. */
+export class LazyListener {
+  #opening: Promise<NetworkListener> | undefined;
+  #bound: NetworkListener | undefined;
+  #closed = false;
+
+  constructor(
+    private readonly network: Network,
+    private readonly address: NetworkTarget,
+    private readonly purpose: 'requests' | 'responses',
+    private readonly onConnection: (socket: Duplex) => void,
+  ) {}
+
+  /** Undefined until it is open. */
+  get bound(): NetworkListener | undefined {
+    return this.#bound;
+  }
+
+  /** @throws ERR_LISTEN_FAILED, ERR_CLIENT_CLOSED */
+  async open(): Promise<NetworkListener> {
+    if (this.#closed) throw closed(`this listener for ${this.purpose} is closed`);
+    const { host, port } = this.address;
+    try {
+      this.#opening ??= this.network.listen(host, port, this.onConnection);
+      return (this.#bound = await this.#opening);
+    } catch (cause) {
+      this.#opening = undefined;
+      throw new DynamoTracingError('ERR_LISTEN_FAILED', `cannot listen for ${this.purpose} on ${host}:${port}`, { host, port, cause });
+    }
+  }
+
+  /** Settles when it and what it accepted are closed. Never rejects. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await (await this.#opening?.catch(() => undefined))?.close();
+  }
+}
+
 /** Calls `connected` once the socket can be used: for TLS after the handshake. */
 export function onceConnected(socket: Duplex, connected: () => void): void {
   socket.once((socket as SocketExtras).encrypted === true ? 'secureConnect' : 'connect', connected);
@@ -30,34 +70,79 @@ export function holdProcess(socket: Duplex, hold: boolean): void {
   else extras.unref?.();
 }
 
+/** Bounds how many connections are being opened at one time. */
+export class ConnectGate {
+  #opening = 0;
+  readonly #turned = new Set<() => void>();
+
+  constructor(private readonly limit: number) {}
+
+  /** Nothing is being opened and nobody waits. */
+  get idle(): boolean {
+    return this.#opening === 0 && this.#turned.size === 0;
+  }
+
+  /** Takes a place; false when there is none, `retry` is then called once there may be one. */
+  enter(retry: () => void): boolean {
+    if (this.#opening >= this.limit) {
+      this.#turned.add(retry);
+      return false;
+    }
+    this.#opening += 1;
+    return true;
+  }
+
+  /** No longer wants the place that it was to be called for. */
+  forget(retry: () => void): void {
+    this.#turned.delete(retry);
+  }
+
+  leave(): void {
+    this.#opening -= 1;
+    for (const retry of this.#turned) {
+      if (this.#opening >= this.limit) return;
+      this.#turned.delete(retry);
+      retry();
+    }
+  }
+}
+
+const FIRST_MS = 20;
+const LONGEST_MS = 1000;
+
 /**
- * Gathers what is written in one turn of the event loop into one system call: 64 frames of 370 bytes cost a fifth that way.
- * The turn ends after all promises that are ready have run, so requests sent from their continuations are gathered too.
+ * The pause after a failure to connect to a host: twice as long each time, up to a second. Up to a half of it is left out at random, so
+ * that callers which lost one worker together do not come back together. Keeps no process alive: who waits has a timer of its own.
  */
-export class TurnWriter {
-  #inTurn = false;
-  readonly #onTurnOver = (): void => this.endTurn();
+export class ReconnectPause {
+  #failures = 0;
+  #timer: NodeJS.Timeout | undefined;
 
-  constructor(protected readonly socket: Duplex) {}
+  constructor(private readonly onOver: () => void) {}
 
-  /** Writes `chunks` in order; false asks for a pause until `drain`. */
-  write(chunks: readonly Uint8Array[]): boolean {
-    this.beginTurn();
-    let more = true;
-    for (const chunk of chunks) more = this.socket.write(chunk);
-    return more;
+  /** Whether nothing may be opened now. */
+  get on(): boolean {
+    return this.#timer !== undefined;
   }
 
-  protected beginTurn(): void {
-    if (this.#inTurn) return;
-    this.#inTurn = true;
-    this.socket.cork();
-    process.nextTick(this.#onTurnOver);
+  failed(): void {
+    if (this.#timer !== undefined) return;
+    const longest = Math.min(FIRST_MS * 2 ** this.#failures, LONGEST_MS);
+    this.#failures += 1;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.onOver();
+    }, longest * (1 - Math.random() / 2)).unref();
   }
 
-  protected endTurn(): void {
-    this.#inTurn = false;
-    this.socket.uncork();
+  succeeded(): void {
+    this.#failures = 0;
+    this.clear();
+  }
+
+  clear(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
   }
 }
 

@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { createSecureContext, type SecureContext } from 'node:tls';
-import { DynamoTracingError, isDynamoTracingError } from '../errors/index.js';
+import { createSecureContext } from 'node:tls';
+import { DynamoTracingError } from '../errors/index.js';
 import { booleanOption, envInteger, invalidOption, isTruthy, optionalOption, readOptions, type Environment, type OptionReader } from '../internal/index.js';
 import { durationOption } from './deadline.js';
 
@@ -28,26 +28,6 @@ export interface TlsOptions {
   readonly clientKeyPath?: string | undefined;
   /** Longest handshake in milliseconds. Default DYN_TCP_TLS_HANDSHAKE_TIMEOUT_SECS, else 3000. */
   readonly handshakeTimeoutMs?: number | undefined;
-}
-
-/** TLS as listeners use it. */
-export interface ServerTls {
-  readonly cert: Buffer;
-  readonly key: Buffer;
-  readonly ca: Buffer | undefined;
-}
-
-/** TLS as connections use it: one context serves them all. */
-export interface ClientTls {
-  readonly context: SecureContext;
-  readonly insecure: boolean;
-  readonly serverName: string | undefined;
-}
-
-export interface TlsSettings {
-  readonly server: ServerTls | undefined;
-  readonly client: ClientTls | undefined;
-  readonly handshakeTimeoutMs: number;
 }
 
 /** A file's path, from the option or the variable; the error names whichever it came from. */
@@ -80,8 +60,11 @@ function spec(env: Environment) {
   };
 }
 
+/** TLS of listeners and of connections, of which one context serves all; undefined is plain TCP. */
+export type TlsSettings = ReturnType<typeof readTlsSettings>;
+
 /** @throws ERR_OPTION_INVALID, ERR_ENV_INVALID: also when one of a pair is missing, or a file cannot be read or used; `file` is its path */
-export function readTlsSettings(owner: string, options: TlsOptions | undefined, env: Environment): TlsSettings {
+export function readTlsSettings(owner: string, options: TlsOptions | undefined, env: Environment) {
   const read = readOptions(owner, spec(env), options);
   const serverPair = pair(read.certPath, read.keyPath, `${owner}.certPath and keyPath`);
   const clientPair = pair(read.clientCertPath, read.clientKeyPath, `${owner}.clientCertPath and clientKeyPath`);
@@ -121,16 +104,16 @@ function loadCa(source: PemSource | undefined): Buffer | undefined {
 }
 
 function load(source: PemSource, parse: (pem: Buffer) => unknown, problem: string): Buffer {
+  const pem = attempt(source, 'cannot be read', () => readFileSync(source.path));
+  attempt(source, problem, () => parse(pem));
+  return pem;
+}
+
+function attempt<T>(source: PemSource, problem: string, step: () => T): T {
   try {
-    const pem = readFileSync(source.path);
-    try {
-      parse(pem);
-      return pem;
-    } catch (cause) {
-      throw refuse(source, `${problem}: ${source.path}`, cause);
-    }
+    return step();
   } catch (cause) {
-    throw isDynamoTracingError(cause) ? cause : refuse(source, `cannot be read: ${source.path}`, cause);
+    throw refuse(source, `${problem}: ${source.path}`, cause);
   }
 }
 

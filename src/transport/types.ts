@@ -54,7 +54,7 @@ export interface RequestDispatch {
    * (TCP: `[tcp://]ip:port/endpoint_path`, NATS: a subject). Payload parts are written one after the other, not copied,
    * and must not be changed before the promise settles.
    * @throws ERR_ADDRESS_INVALID, ERR_FRAME_TOO_LARGE, ERR_FRAME_FIELD_TOO_LONG; ERR_CONNECT_FAILED, ERR_CONNECT_TIMEOUT,
-   * ERR_TOO_MANY_IN_FLIGHT (nothing was sent); ERR_ACK_TIMEOUT, ERR_CONNECTION_CLOSED (the worker may have it);
+   * ERR_TOO_MANY_IN_FLIGHT (nothing was sent); ERR_ACK_TIMEOUT, ERR_CONNECTION_CLOSED, ERR_WORKER_PROTOCOL (the worker may have it);
    * ERR_WORKER_OVERLOADED, ERR_WORKER_UNAVAILABLE, ERR_UNKNOWN_ENDPOINT, ERR_REQUEST_REJECTED (refused);
    * ERR_CANCELLED, ERR_CLIENT_CLOSED
    */
@@ -109,7 +109,7 @@ export type StreamEnd =
  * The items of a response as they come. Iterate once; leaving the loop early kills the request at the worker. Reading slowly
  * slows the worker down: what is not asked for stays in its socket.
  *
- * `next` throws ERR_WORKER_ERROR (`errorType`), ERR_STREAM_INCOMPLETE, ERR_MESSAGE_INVALID, ERR_FRAME_TOO_LARGE,
+ * `next` throws ERR_WORKER_ERROR (`errorType`), ERR_STREAM_INCOMPLETE, ERR_MESSAGE_INVALID, ERR_WORKER_PROTOCOL,
  * ERR_RESPONSE_TIMEOUT, ERR_CANCELLED or ERR_CLIENT_CLOSED, and is done afterwards.
  */
 export interface ResponseStream<T = unknown> extends AsyncIterableIterator<T, undefined, undefined> {
@@ -132,7 +132,7 @@ export interface StreamClient {
   /**
    * Sends `request` and waits for the prologue. Makes no span.
    * @throws as {@link RequestDispatch.send}; ERR_PROLOGUE_TIMEOUT; ERR_GENERATE_FAILED (the worker failed before its stream
-   * began); ERR_CONNECTION_CLOSED; ERR_MESSAGE_INVALID
+   * began); ERR_CONNECTION_CLOSED; ERR_WORKER_PROTOCOL
    */
   openStream<T = unknown>(address: string, request: unknown, options?: StreamOptions): Promise<ResponseStream<T>>;
   /** Opens a connection to a worker ahead of the first request, where the plane has one. @throws ERR_ADDRESS_INVALID, ERR_CLIENT_CLOSED */

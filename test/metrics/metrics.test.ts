@@ -1,6 +1,6 @@
-import { expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import express from 'express';
-import { Registry } from 'prom-client';
+import * as prom from 'prom-client';
 import request from 'supertest';
 import { dynamoTracing } from 'dynamo-tracing';
 import { createMetrics } from 'dynamo-tracing/metrics';
@@ -39,7 +39,7 @@ test("a scrape shows Dynamo's names, labels and buckets", async () => {
 });
 
 test('a registry of the application and another prefix are used when given', async () => {
-  const registry = new Registry();
+  const registry = new prom.Registry();
   const app = appWith(createMetrics({ registry, env: { DYN_METRICS_PREFIX: 'edge' } }));
   await request(app).post(CHAT).send({ model: 'm' });
   expect(await registry.metrics()).toContain('edge_requests_total{model="m"');
@@ -55,4 +55,51 @@ test('invented model names cannot fill the registry', async () => {
 
 test.each([[{ registry: 1 }, 'createMetrics.registry'], [{ nonsense: 1 }, 'createMetrics.nonsense']])('options %j are refused with their path', (options, path) => {
   expect(() => createMetrics(options as never)).toThrow(expect.objectContaining({ code: 'ERR_OPTION_INVALID', path }));
+});
+
+test('the prom-client module can be handed in, as a bundle does', async () => {
+  const seen: string[] = [];
+  class Counter extends prom.Counter {
+    constructor(config: ConstructorParameters<typeof prom.Counter>[0]) {
+      super(config);
+      seen.push(config.name);
+    }
+  }
+  createMetrics({ client: { ...prom, Counter } as never });
+  expect(seen).toEqual(expect.arrayContaining(['dynamo_frontend_requests_total']));
+  expect(() => createMetrics({ client: {} as never })).toThrow(expect.objectContaining({ code: 'ERR_OPTION_INVALID', path: 'createMetrics.client' }));
+});
+
+const registryThat = (parts: Partial<{ contentType: string; metrics: () => Promise<string> }>) => ({ contentType: 'text/plain', metrics: () => Promise.resolve('a 1\n'), ...parts });
+const scrape = (registry: ReturnType<typeof registryThat>, meanwhile?: (res: express.Response) => void) => {
+  const { handler } = createMetrics({ registry, client: { ...prom, Counter: Nothing, Gauge: Nothing, Histogram: Nothing } as never });
+  const app = express().get('/metrics', (req, res) => {
+    handler(req, res);
+    meanwhile?.(res);
+  });
+  return request(app).get('/metrics');
+};
+class Nothing {}
+
+describe('a scrape', () => {
+  const rejections: unknown[] = [];
+  const collect = (reason: unknown): void => void rejections.push(reason);
+  beforeAll(() => void process.on('unhandledRejection', collect));
+  afterAll(() => void process.off('unhandledRejection', collect));
+
+  test.each<[string, ReturnType<typeof registryThat>]>([
+    ['throws', registryThat({ metrics: () => { throw new Error('planted'); } })],
+    ['rejects', registryThat({ metrics: () => Promise.reject(new Error('planted')) })],
+    ['has a content type that no header can hold', registryThat({ contentType: 'a\nb' })],
+  ])('of a registry that %s is answered with 500, and no promise is left rejected', async (_what, registry) => {
+    expect((await scrape(registry)).status).toBe(500);
+    await new Promise(setImmediate);
+    expect(rejections).toEqual([]);
+  });
+
+  test('that somebody else has answered meanwhile stays as it is', async () => {
+    expect(await scrape(registryThat({}), (res) => void res.status(403).send('no'))).toMatchObject({ status: 403, text: 'no' });
+    await new Promise(setImmediate);
+    expect(rejections).toEqual([]);
+  });
 });

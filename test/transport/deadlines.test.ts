@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { encodeRequestFrame, FileDiscovery, natsDispatch, NatsRequestPlaneClient, RequestPlaneClient, RequestPlaneServer, tcpNetwork, type NatsConnection, type RequestPlaneServerOptions } from 'dynamo-tracing/transport';
+import { readClientOptions, readServerOptions } from '../../src/transport/settings';
 import { until } from '../support/until';
 import { ACCEPT, afterTest, cleanUp, dialHome, failure, itemFrame, makeClient, PROLOGUE, rawWorker, serve } from './support';
 
@@ -54,16 +55,17 @@ describe('a process that was busy for longer than a deadline', () => {
 });
 
 const TOO_LONG = 2 ** 31;
+const durations = (settings: object): string[] => Object.keys(settings).filter((name) => name.endsWith('Ms'));
 
 describe('a duration that no timer can hold', () => {
   const refused = { code: 'ERR_OPTION_INVALID' };
 
-  it.each(['connectTimeoutMs', 'handshakeTimeoutMs', 'prologueTimeoutMs', 'inactivityTimeoutMs', 'requestTimeoutMs', 'hostIdleMs'])('is refused as %s of a client', (name) => {
+  it.each(durations(readClientOptions({ env: {} })))('is refused as %s of a client', (name) => {
     expect(() => new RequestPlaneClient({ env: {}, [name]: TOO_LONG })).toThrow(expect.objectContaining({ ...refused, path: `requestPlaneClient.${name}` }));
     expect(() => new RequestPlaneClient({ env: {}, [name]: TOO_LONG - 1 })).not.toThrow();
   });
 
-  it.each(['connectTimeoutMs', 'finTimeoutMs', 'graceMs', 'idleTimeoutMs', 'frameTimeoutMs'])('is refused as %s of a worker', (name) => {
+  it.each(durations(readServerOptions({ env: {} })))('is refused as %s of a worker', (name) => {
     expect(() => new RequestPlaneServer({ env: {}, [name]: TOO_LONG })).toThrow(expect.objectContaining({ ...refused, path: `requestPlaneServer.${name}` }));
   });
 

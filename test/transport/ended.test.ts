@@ -23,7 +23,7 @@ describe('an item that arrives in one piece with the failure behind it', () => {
     const waiting = [stream.next(), stream.next()] as const;
     const settled = Promise.allSettled(waiting);
     home.write(Buffer.concat([itemFrame(1), Buffer.alloc(64, 0xff)])); // a frame over every limit
-    expect(await settled).toMatchObject([{ status: 'fulfilled', value: { done: false, value: 1 } }, { status: 'rejected', reason: { code: 'ERR_FRAME_TOO_LARGE' } }]);
+    expect(await settled).toMatchObject([{ status: 'fulfilled', value: { done: false, value: 1 } }, { status: 'rejected', reason: { code: 'ERR_WORKER_PROTOCOL' } }]);
   });
 });
 

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { Duplex } from 'node:stream';
 import { encodeTwoPart, TwoPartDecoder } from '../../src/protocol/index.js';
-import { FrameWriter } from '../../src/transport/server/frame-writer.js';
+import { FrameWriter } from '../../src/transport/writers.js';
 import { thrown } from '../protocol/support.js';
 
 const LIMIT = 1_000_000;

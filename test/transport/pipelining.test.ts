@@ -206,14 +206,13 @@ describe('a connection that ends', () => {
     await expect(second).resolves.toBeUndefined();
   });
 
-  it('by an ack over its limit fails the request of that ack with ERR_FRAME_TOO_LARGE at once, and those behind it as cut off', async () => {
+  it('by an ack over its limit fails the request of that ack and those behind it with ERR_WORKER_PROTOCOL at once', async () => {
     const worker = await silentWorker();
     const client = one({ maxMessageSize: 1000, requestTimeoutMs: 60_000 });
     const [own, behind] = [failure(client.send(worker.address, {}, BODY)), failure(client.send(worker.address, {}, BODY))];
     await until('two frames', () => worker.frames.length === 2);
     worker.ack('x'.repeat(2000));
-    expect(await own).toMatchObject({ code: 'ERR_FRAME_TOO_LARGE', limit: 1000 });
-    expect(await behind).toMatchObject({ code: 'ERR_CONNECTION_CLOSED' });
+    for (const error of await Promise.all([own, behind])) expect(error).toMatchObject({ code: 'ERR_WORKER_PROTOCOL', limit: 1000 });
   });
 
   it('is not opened again and again while the worker refuses: pauses grow, beside a connection that has stalled', async () => {

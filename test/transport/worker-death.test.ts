@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { encodePrologue, encodeTwoPart } from 'dynamo-tracing/transport';
+import { until } from '../support/until';
 import { ACCEPT, cleanUp, collect, dataFrame, dialHome, failure, FINAL, FrameTap, headerFrame, itemFrame, makeClient, PROLOGUE, rawWorker, SENTINEL } from './support';
 
 afterEach(cleanUp);
@@ -20,7 +21,7 @@ async function scripted(...steps: (Uint8Array | 'close' | 'reset')[]): Promise<s
   return worker.address;
 }
 
-const open = async (address: string, options = {}) => makeClient({ prologueTimeoutMs: 100 }).openStream(address, 1, options);
+const open = async (address: string, options = {}) => makeClient().openStream(address, 1, options);
 
 describe('a worker that dies', () => {
   it('before the ack: ERR_CONNECTION_CLOSED', async () => {
@@ -40,12 +41,13 @@ describe('a worker that dies', () => {
       socket.write(Buffer.concat([PROLOGUE, itemFrame(1)]));
     }));
     expect(await failure(open(address, { requestTimeoutMs: 100 }))).toMatchObject({ code: 'ERR_ACK_TIMEOUT' });
+    await until('it has called', () => home !== undefined);
     await expect(home!.next()).resolves.toBe('"kill"');
   });
 
   it('after the ack: ERR_PROLOGUE_TIMEOUT', async () => {
     const { address } = await rawWorker((_frame, socket) => socket.write(ACCEPT));
-    expect(await failure(open(address))).toMatchObject({ code: 'ERR_PROLOGUE_TIMEOUT', timeoutMs: 100 });
+    expect(await failure(open(address, { prologueTimeoutMs: 100 }))).toMatchObject({ code: 'ERR_PROLOGUE_TIMEOUT', timeoutMs: 100 });
   });
 
   it.each(['close', 'reset'] as const)('between handshake and prologue (%s): ERR_CONNECTION_CLOSED', async (how) => {
@@ -80,8 +82,8 @@ describe('a worker that breaks the protocol', () => {
     ['an empty frame', [dataFrame({ complete_final: false })], { code: 'ERR_MESSAGE_INVALID', message: expect.stringContaining('Empty response') }, []],
     ['bytes that are not its codec', [Buffer.concat(encodeTwoPart(undefined, Buffer.from('{')))], { code: 'ERR_MESSAGE_INVALID' }, []],
     ['an item that is no object', [dataFrame({ data: 7, complete_final: false })], { code: 'ERR_MESSAGE_INVALID' }, []],
-    ['a stop of its own', [itemFrame(1), headerFrame(Buffer.from('"stop"'))], { code: 'ERR_MESSAGE_INVALID' }, [1]],
-    ['a sentinel with data', [Buffer.concat(encodeTwoPart(Buffer.from('"sentinel"'), Buffer.from('x')))], { code: 'ERR_MESSAGE_INVALID' }, []],
+    ['a stop of its own', [itemFrame(1), headerFrame(Buffer.from('"stop"'))], { code: 'ERR_WORKER_PROTOCOL' }, [1]],
+    ['a sentinel with data', [Buffer.concat(encodeTwoPart(Buffer.from('"sentinel"'), Buffer.from('x')))], { code: 'ERR_WORKER_PROTOCOL' }, []],
     ['a sentinel before the final frame', [itemFrame(1), SENTINEL], { code: 'ERR_STREAM_INCOMPLETE' }, [1]],
     ['an error item', [itemFrame(1), dataFrame({ data: { event: 'error', error: { error_type: { Backend: 'EngineShutdown' }, message: 'bye' } }, complete_final: false })], { code: 'ERR_WORKER_ERROR', errorType: 'engine_shutdown', message: 'bye' }, [1]],
     ['a bare event `error`', [dataFrame({ data: { event: 'error', comment: ['a', 'b'] }, complete_final: false })], { code: 'ERR_WORKER_ERROR', errorType: 'unknown', message: 'a, b' }, []],
@@ -102,15 +104,15 @@ describe('a worker that breaks the protocol', () => {
   it.each<[string, Buffer, Record<string, unknown>]>([
     ['an error', headerFrame(encodePrologue({ error: 'Generate Error: x' })), { code: 'ERR_GENERATE_FAILED', prologue: 'Generate Error: x' }],
     ['a typed error', headerFrame(encodePrologue({ typedError: { errorType: 'resource_exhausted', message: 'x' } })), { code: 'ERR_GENERATE_FAILED', errorType: 'resource_exhausted' }],
-    ['something else', itemFrame(1), { code: 'ERR_MESSAGE_INVALID' }],
+    ['something else', itemFrame(1), { code: 'ERR_WORKER_PROTOCOL' }],
   ])('or begins with %s does not open a stream', async (_what, first, expected) => {
     expect(await failure(open(await scripted(first)))).toMatchObject(expected);
   });
 
-  it('by a frame over the limit fails with ERR_FRAME_TOO_LARGE before it is buffered', async () => {
+  it('by a frame over the limit fails with ERR_WORKER_PROTOCOL before it is buffered', async () => {
     const address = await scripted(PROLOGUE, Buffer.concat(encodeTwoPart(undefined, Buffer.alloc(2000))).subarray(0, 40));
     const stream = await makeClient({ maxMessageSize: 1000 }).openStream(address, 1);
-    expect(await failure(collect(stream))).toMatchObject({ code: 'ERR_FRAME_TOO_LARGE', limit: 1000 });
+    expect(await failure(collect(stream))).toMatchObject({ code: 'ERR_WORKER_PROTOCOL', limit: 1000 });
   });
 });
 

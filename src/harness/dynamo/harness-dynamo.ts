@@ -7,7 +7,7 @@ import { isTruthy } from '../../internal/index.js';
 import type { Closable } from '../leaks.js';
 import type { Fault, InjectedFault, InjectOptions } from '../link/index.js';
 import type { Collector } from '../otlp/index.js';
-import type { HarnessProxy, ProxiedRequest } from '../proxy/index.js';
+import type { HarnessProxy, ProxiedRequest } from '../servers/index.js';
 import type { CapturedRecord } from '../record/index.js';
 import { DynamoProcess } from './dynamo-process.js';
 import { readDynamoOptions, readRunOptions, type DynamoEnvironment, type DynamoOptions, type DynamoRunOptions, type DynamoSettings } from './options.js';

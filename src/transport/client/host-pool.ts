@@ -1,14 +1,9 @@
 import { DynamoTracingError, errorFact } from '../../errors/index.js';
 import { monotonicMs } from '../../internal/index.js';
-import { ReconnectPause, type ConnectGate } from '../connecting.js';
+import type { ClientSettings } from '../settings.js';
+import { ReconnectPause, type ConnectGate } from '../sockets.js';
 import type { NetworkTarget } from '../types.js';
-import type { Exchange } from './exchange.js';
-import { RequestConnection, type ConnectionOwner, type ConnectionSettings } from './request-connection.js';
-
-export interface HostPoolSettings extends ConnectionSettings {
-  readonly poolSize: number;
-  readonly maxWaiting: number;
-}
+import { RequestConnection, type ConnectionOwner, type Exchange } from './request-connection.js';
 
 /**
  * Requests in flight from which on a connection gets company. Few enough that one slow read loop does not hold up many
@@ -31,7 +26,7 @@ export class HostPool implements ConnectionOwner {
 
   constructor(
     private readonly target: NetworkTarget,
-    private readonly settings: HostPoolSettings,
+    private readonly settings: ClientSettings,
     private readonly gate: ConnectGate,
   ) {}
 

@@ -1,11 +1,69 @@
 import type { Duplex } from 'node:stream';
-import { DynamoTracingError, isDynamoTracingError } from '../../errors/index.js';
+import { DynamoTracingError, isDynamoTracingError, type ErrorCode } from '../../errors/index.js';
 import { monotonicMs } from '../../internal/index.js';
-import { AckDecoder } from '../../protocol/index.js';
+import { AckDecoder, type Ack } from '../../protocol/index.js';
 import { Deadline } from '../deadline.js';
-import { holdProcess, onceConnected, openSocket, TurnWriter } from '../sockets.js';
-import type { Network, NetworkTarget } from '../types.js';
-import type { Exchange } from './exchange.js';
+import { ackError, brokenWorker, cancelled, Deferred } from '../endings.js';
+import type { ClientSettings } from '../settings.js';
+import { holdProcess, onceConnected, openSocket } from '../sockets.js';
+import type { NetworkTarget } from '../types.js';
+import { TurnWriter } from '../writers.js';
+
+/**
+ * One request on its way to its acknowledgement. It settles once: by its ack, by its timeout, by its caller's signal or with
+ * its connection. A written request that has settled early keeps its place among the acks.
+ */
+export class Exchange {
+  readonly acknowledged = new Deferred<undefined>();
+  settled = false;
+  #chunks: readonly Uint8Array[] | undefined;
+  readonly #deadline: Deadline;
+
+  constructor(
+    readonly address: string,
+    chunks: readonly Uint8Array[],
+    private readonly timeoutMs: number,
+    private readonly signal: AbortSignal | undefined,
+  ) {
+    this.#chunks = chunks;
+    this.#deadline = new Deadline(timeoutMs, () => this.#timeOut());
+    signal?.addEventListener('abort', this.#onAbort);
+  }
+
+  /** The bytes to write, given out once and let go: the request may wait for its ack long after they have left. */
+  takeChunks(): readonly Uint8Array[] {
+    const chunks = this.#chunks ?? [];
+    this.#chunks = undefined;
+    return chunks;
+  }
+
+  acked(ack: Ack): void {
+    if (ack.kind !== 'accepted') this.fail(ackError(ack, this.address));
+    else if (this.#settle()) this.acknowledged.resolve(undefined);
+  }
+
+  fail(error: unknown): void {
+    if (this.#settle()) this.acknowledged.reject(error);
+  }
+
+  #timeOut(): void {
+    const { address, timeoutMs } = this;
+    const written = this.#chunks === undefined;
+    const message = written ? `${address} did not acknowledge the request within ${timeoutMs} ms` : `no connection to ${address} had room within ${timeoutMs} ms`;
+    this.fail(new DynamoTracingError(written ? 'ERR_ACK_TIMEOUT' : 'ERR_CONNECT_TIMEOUT', message, { address, timeoutMs }));
+  }
+
+  readonly #onAbort = (): void => this.fail(cancelled(this.signal));
+
+  #settle(): boolean {
+    if (this.settled) return false;
+    this.settled = true;
+    this.#chunks = undefined;
+    this.#deadline.clear();
+    this.signal?.removeEventListener('abort', this.#onAbort);
+    return true;
+  }
+}
 
 /** What a connection tells its pool. */
 export interface ConnectionOwner {
@@ -15,13 +73,6 @@ export interface ConnectionOwner {
   onRoom(): void;
   /** It is gone. `error` is why, and is set when it never opened. */
   onClosed(connection: RequestConnection, error: DynamoTracingError | undefined): void;
-}
-
-export interface ConnectionSettings {
-  readonly network: Network;
-  readonly connectTimeoutMs: number;
-  readonly channelBuffer: number;
-  readonly maxMessageSize: number;
 }
 
 /**
@@ -41,13 +92,13 @@ export class RequestConnection {
 
   constructor(
     private readonly target: NetworkTarget,
-    private readonly settings: ConnectionSettings,
+    private readonly settings: ClientSettings,
     private readonly owner: ConnectionOwner,
   ) {
     this.#socket = openSocket(settings.network, target);
     this.#writer = new TurnWriter(this.#socket);
     this.#acks = new AckDecoder(settings.maxMessageSize);
-    this.#connectDeadline = new Deadline(settings.connectTimeoutMs, () => this.#onConnectTimeout());
+    this.#connectDeadline = new Deadline(settings.connectTimeoutMs, () => this.destroy(this.#error('ERR_CONNECT_TIMEOUT', `was not open within ${settings.connectTimeoutMs} ms`, { timeoutMs: settings.connectTimeoutMs })));
     onceConnected(this.#socket, () => this.#onConnect());
     this.#socket.on('data', (chunk: Buffer) => this.#onData(chunk));
     this.#socket.on('drain', () => owner.onRoom());
@@ -95,19 +146,13 @@ export class RequestConnection {
     if (this.#unacked.length === 0) holdProcess(this.#socket, false);
   }
 
-  #onConnectTimeout(): void {
-    const { host, port } = this.target;
-    const timeoutMs = this.settings.connectTimeoutMs;
-    this.destroy(new DynamoTracingError('ERR_CONNECT_TIMEOUT', `no connection to ${host}:${port} within ${timeoutMs} ms`, { ...this.target, timeoutMs }));
-  }
-
   #onData(chunk: Buffer): void {
     const before = this.#unacked.length;
     this.#acks.push(chunk);
     for (let ack = this.#acks.next(); ack !== undefined; ack = this.#acks.next()) {
       const exchange = this.#unacked.shift();
-      if (exchange === undefined) return this.destroy(unasked());
-      if (ack.kind === 'refused') return this.#onRefused(exchange, ack.error);
+      if (exchange === undefined) return this.destroy(brokenWorker('an ack for no request', this.target));
+      if (ack.kind === 'refused') return this.#onRefused(exchange, brokenWorker(ack, this.target));
       exchange.acked(ack);
     }
     if (this.#unacked.length === before) return;
@@ -119,34 +164,29 @@ export class RequestConnection {
   /** What follows an ack over its limit cannot be read: the requests behind it have lost theirs. */
   #onRefused(exchange: Exchange, error: DynamoTracingError): void {
     exchange.fail(error);
-    const { host, port } = this.target;
-    this.destroy(new DynamoTracingError('ERR_CONNECTION_CLOSED', `the acks of worker ${host}:${port} cannot be read any further`, { ...this.target, cause: error }));
+    this.destroy(error);
   }
 
   #onError(cause: unknown): void {
-    const { host, port } = this.target;
     if (isDynamoTracingError(cause)) this.#failure ??= cause;
-    const [code, says] = this.#state === 'connecting' ? ['ERR_CONNECT_FAILED', 'could not be opened'] as const : ['ERR_CONNECTION_CLOSED', 'broke'] as const;
-    this.#failure ??= new DynamoTracingError(code, `the connection to ${host}:${port} ${says}: ${reasonOf(cause)}`, { ...this.target, cause });
+    this.#failure ??= this.#state === 'connecting'
+      ? this.#error('ERR_CONNECT_FAILED', `could not be opened: ${reasonOf(cause)}`, { cause })
+      : this.#error('ERR_CONNECTION_CLOSED', `broke: ${reasonOf(cause)}`, { cause });
   }
 
   #onClose(): void {
     this.#connectDeadline.clear();
     const opened = this.#state === 'open';
     this.#state = 'closed';
-    const error = this.#failure ?? this.#closedByPeer(opened);
+    const error = this.#failure ?? this.#error(opened ? 'ERR_CONNECTION_CLOSED' : 'ERR_CONNECT_FAILED', 'was closed by the worker');
     for (const exchange of this.#unacked.splice(0)) exchange.fail(error);
     this.owner.onClosed(this, opened ? undefined : error);
   }
 
-  #closedByPeer(opened: boolean): DynamoTracingError {
+  #error(code: ErrorCode, says: string, facts: object = {}): DynamoTracingError {
     const { host, port } = this.target;
-    return new DynamoTracingError(opened ? 'ERR_CONNECTION_CLOSED' : 'ERR_CONNECT_FAILED', `worker ${host}:${port} closed the connection`, { ...this.target });
+    return new DynamoTracingError(code, `the connection to ${host}:${port} ${says}`, { host, port, ...facts });
   }
-}
-
-function unasked(): DynamoTracingError {
-  return new DynamoTracingError('ERR_MESSAGE_INVALID', 'the worker sent an ack for no request');
 }
 
 /** Node's AggregateError (several addresses tried) has an empty message. */

@@ -1,23 +1,15 @@
 import type { Context } from '@opentelemetry/api';
-import { DynamoTracingError } from '../../errors/index.js';
+import { failureOf } from '../../errors/index.js';
 import { unixNanos } from '../../internal/index.js';
-import { RECORD_TARGETS, type Log } from '../../logging/index.js';
-import { encodeControlMessage, encodeTwoPart, payloadCodec, type PayloadCodec, type RequestHeaders, type TcpStreamConnectionInfo } from '../../protocol/index.js';
-import type { SpanSettings } from '../../spans/index.js';
+import { RECORD_TARGETS } from '../../logging/index.js';
+import { encodeControlMessage, encodeTwoPart, payloadCodec, type RequestHeaders } from '../../protocol/index.js';
+import { SPANS, startSpan, type SpanSettings, type TracedSpan } from '../../spans/index.js';
 import { activeContext, currentTraceContext, getTraceScope, headersOf, newRequestId, SAMPLED, type TraceHeaders } from '../../trace-context/index.js';
 import { callDuration } from '../deadline.js';
-import type { Registration } from '../response/registration.js';
-import type { ResponsePlane } from '../response/response-plane.js';
-import type { RequestDispatch, ResponseStream, StreamClient, StreamOptions } from '../types.js';
-import { GeneratedStream } from './generated-stream.js';
-
-export interface StreamCallerSettings {
-  readonly logger: Log;
-  readonly attributes: SpanSettings;
-  readonly maxMessageSize: number;
-  readonly prologueTimeoutMs: number;
-  readonly inactivityTimeoutMs: number;
-}
+import { cancelled, DONE, endOf } from '../endings.js';
+import { ResponsePlane } from '../response/response-plane.js';
+import type { CallSettings } from '../settings.js';
+import type { RequestDispatch, ResponseStream, SendOptions, StreamClient, StreamEnd, StreamOptions } from '../types.js';
 
 /**
  * An envelope of at most so many bytes is written as one piece: its three parts would cost more to hand to the system than
@@ -25,57 +17,55 @@ export interface StreamCallerSettings {
  */
 const COALESCE_BELOW = 1024;
 
-/** Streamed calls over any request plane: announces a response, sends the request, hands out the stream. */
-export class StreamCaller implements StreamClient {
-  constructor(
-    private readonly dispatch: RequestDispatch,
-    private readonly responses: ResponsePlane,
-    private readonly settings: StreamCallerSettings,
-  ) {}
+/** Streamed calls over a request plane: announces a response, sends the request, hands out the stream. A plane adds how it sends. */
+export abstract class StreamCaller implements StreamClient, RequestDispatch {
+  readonly #responses: ResponsePlane;
+  readonly #settings: CallSettings;
+
+  constructor(settings: CallSettings) {
+    this.#settings = settings;
+    this.#responses = new ResponsePlane(settings);
+  }
+
+  /** Sends one request and waits for its ack: the request plane alone, for payloads made elsewhere. Throws as {@link RequestDispatch.send}. */
+  abstract send(address: string, headers: RequestHeaders, payloadParts: readonly Uint8Array[], options?: SendOptions): Promise<void>;
+
+  /** Calls an endpoint inside a `client_request` span, begun at the first `next` and ended with the stream. Throws as `openStream` and {@link ResponseStream} do. */
+  generate<T = unknown>(address: string, request: unknown, options: StreamOptions = {}): AsyncIterableIterator<T, undefined, undefined> {
+    return new GeneratedStream<T>(this, this.#settings.attributes, address, request, { ...options, context: options.context ?? activeContext() });
+  }
 
   async openStream<T = unknown>(address: string, request: unknown, options: StreamOptions = {}): Promise<ResponseStream<T>> {
-    const { signal, context = activeContext() } = options;
-    throwIfAborted(signal);
-    const prologueTimeoutMs = callDuration(options.prologueTimeoutMs, this.settings.prologueTimeoutMs, 'prologueTimeoutMs');
+    const { signal, context = activeContext(), annotated = false, engineErrors = false, metadata = {} } = options;
+    if (signal?.aborted === true) throw cancelled(signal);
+    const { logger, maxMessageSize, prologueTimeoutMs, inactivityTimeoutMs } = this.#settings;
+    const prologueWithinMs = callDuration(options.prologueTimeoutMs, prologueTimeoutMs, 'prologueTimeoutMs');
     const codec = payloadCodec(options.codec ?? 'json');
     const body = codec.encode(request);
     const requestId = options.requestId ?? getTraceScope(context)?.requestId ?? newRequestId();
-    const registration = await this.#register<T>(requestId, codec, options);
-    const onAbort = (): void => registration.cancel(cancelled(signal));
-    signal?.addEventListener('abort', onAbort);
+    const registration = await this.#responses.register<T>(requestId, signal, {
+      codec,
+      annotated,
+      engineErrors,
+      inactivityTimeoutMs: callDuration(options.inactivityTimeoutMs, inactivityTimeoutMs, 'inactivityTimeoutMs'),
+      onBadFrame: (error) => logger.emit('warn', RECORD_TARGETS.transport, 'a response frame could not be read', { error_detail: error.message, request_id: requestId }),
+    });
     try {
-      throwIfAborted(signal);
-      const parts = this.#envelope(registration.connectionInfo, codec, body, options.metadata ?? {});
-      await this.dispatch.send(address, requestHeaders(requestId, context, options.headers), parts, { signal, timeoutMs: options.requestTimeoutMs });
-      registration.expectWithin(prologueTimeoutMs);
+      const { connectionInfo } = registration;
+      const control = encodeControlMessage({ id: requestId, requestType: 'single_in', responseType: 'many_out', payloadCodec: codec.name, connectionInfo, metadata });
+      const envelope = encodeTwoPart(control, body, { maxSize: maxMessageSize, coalesceBelow: COALESCE_BELOW });
+      await this.send(address, requestHeaders(requestId, context, options.headers), envelope, { signal, timeoutMs: options.requestTimeoutMs });
+      registration.expectWithin(prologueWithinMs);
       return await registration.opened;
     } catch (error) {
       registration.cancel(error);
       throw error;
-    } finally {
-      signal?.removeEventListener('abort', onAbort);
     }
   }
 
-  /** The same inside a `client_request` span, begun when the first item is asked for. */
-  generate<T = unknown>(address: string, request: unknown, options: StreamOptions = {}): AsyncIterableIterator<T, undefined, undefined> {
-    return new GeneratedStream<T>(this, this.settings.attributes, address, request, { ...options, context: options.context ?? activeContext() });
-  }
-
-  async #register<T>(requestId: string, codec: PayloadCodec, options: StreamOptions): Promise<Registration<T>> {
-    return this.responses.register<T>(requestId, {
-      codec,
-      annotated: options.annotated ?? false,
-      engineErrors: options.engineErrors ?? false,
-      signal: options.signal,
-      inactivityTimeoutMs: callDuration(options.inactivityTimeoutMs, this.settings.inactivityTimeoutMs, 'inactivityTimeoutMs'),
-      onBadFrame: (error) => this.settings.logger.emit('warn', RECORD_TARGETS.transport, 'a response frame could not be read', { error_detail: error.message, request_id: requestId }),
-    });
-  }
-
-  #envelope(connectionInfo: TcpStreamConnectionInfo, codec: PayloadCodec, body: Uint8Array, metadata: Readonly<Record<string, string>>): Uint8Array[] {
-    const control = encodeControlMessage({ id: connectionInfo.context, requestType: 'single_in', responseType: 'many_out', payloadCodec: codec.name, connectionInfo, metadata });
-    return encodeTwoPart(control, body, { maxSize: this.settings.maxMessageSize, coalesceBelow: COALESCE_BELOW });
+  /** Fails what is in flight with ERR_CLIENT_CLOSED, kills open streams and closes every socket of its own. Settles when all are closed. */
+  close(): Promise<void> {
+    return this.#responses.close();
   }
 }
 
@@ -94,10 +84,65 @@ function wireTraceHeaders(context: Context): TraceHeaders {
   return headersOf(current === undefined || current.traceFlags <= SAMPLED ? current : { ...current, traceFlags: current.traceFlags & SAMPLED });
 }
 
-function throwIfAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted === true) throw cancelled(signal);
+/** A response stream inside a `client_request` span that begins with the first `next` and ends with the stream. */
+class GeneratedStream<T> implements AsyncIterableIterator<T, undefined, undefined> {
+  #opening: Promise<ResponseStream<T>> | undefined;
+  #stream: ResponseStream<T> | undefined;
+  /** Nothing more is wanted, or the stream could not be opened. */
+  #over = false;
+  /** Let go once it has been sent: streams are open for long, and prompts are large. */
+  #request: unknown;
+
+  constructor(
+    private readonly client: StreamClient,
+    private readonly settings: SpanSettings,
+    private readonly address: string,
+    request: unknown,
+    private readonly options: StreamOptions & { readonly context: Context },
+  ) {
+    this.#request = request;
+  }
+
+  next(): Promise<IteratorResult<T, undefined>> {
+    if (this.#stream !== undefined) return this.#stream.next();
+    if (this.#over) return Promise.resolve(DONE);
+    this.#opening ??= this.#open();
+    return this.#opening.then((stream) => stream.next());
+  }
+
+  async return(): Promise<IteratorResult<T, undefined>> {
+    this.#over = true;
+    const stream = this.#stream ?? (await this.#opening?.catch(() => undefined));
+    return stream?.return() ?? DONE;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async #open(): Promise<ResponseStream<T>> {
+    const { options } = this;
+    const requestId = options.requestId ?? getTraceScope(options.context)?.requestId ?? newRequestId();
+    const xRequestId = getTraceScope(options.context)?.xRequestId;
+    const span = startSpan(SPANS.clientRequest, { settings: this.settings, parent: options.context, fields: { operation: 'generate', request_id: requestId, x_request_id: xRequestId }, identity: { requestId, xRequestId } });
+    try {
+      const stream = await this.client.openStream<T>(this.address, this.#request, { ...options, requestId, context: span.context });
+      void stream.ended.then((end) => endSpan(span, end));
+      this.#stream = stream;
+      return stream;
+    } catch (error) {
+      this.#over = true;
+      endSpan(span, endOf(error));
+      throw error;
+    } finally {
+      this.#request = undefined;
+    }
+  }
 }
 
-function cancelled(signal: AbortSignal | undefined): DynamoTracingError {
-  return new DynamoTracingError('ERR_CANCELLED', 'the request was cancelled by its caller', { cause: signal?.reason });
+/** A cancelled request is no failure: its status stays unset. */
+function endSpan(span: TracedSpan, end: StreamEnd): void {
+  if (end.outcome === 'cancelled') span.setRaw({ 'cancellation.signal': end.signal });
+  if (end.outcome === 'error') span.fail(failureOf(end.error).errorType);
+  span.end();
 }

@@ -1,42 +1,129 @@
+import { DynamoTracingError, errorFact, type ErrorCode } from '../../errors/index.js';
+import { readOptions } from '../../internal/index.js';
+import { readAck, type RequestHeaders } from '../../protocol/index.js';
+import { carrierOf, type NatsHeaders } from '../../trace-context/index.js';
 import { StreamCaller } from '../client/stream-caller.js';
-import { ResponsePlane } from '../response/response-plane.js';
+import { callDuration, durationOption } from '../deadline.js';
+import { ackError, cancelled } from '../endings.js';
 import { readCallOptions, type CallOptions } from '../settings.js';
-import type { ResponseStream, StreamClient, StreamOptions } from '../types.js';
-import type { NatsConnection } from './connection.js';
-import { natsDispatch } from './dispatch.js';
+import type { RequestDispatch } from '../types.js';
+import { natsModule, type NatsConnection, type NatsMessage } from './connection.js';
 
-/** Options of a {@link NatsRequestPlaneClient}. */
-export interface NatsClientOptions extends CallOptions {
-  /** Longest time from a request to its acknowledgement, in milliseconds. Default 5000. */
+/** Options of {@link natsDispatch}. */
+export interface NatsDispatchOptions {
+  /** Milliseconds from sending to the worker's acknowledgement. Default 5000. */
   readonly requestTimeoutMs?: number | undefined;
 }
+
+/** Options of a {@link NatsRequestPlaneClient}. */
+export interface NatsClientOptions extends CallOptions, NatsDispatchOptions {}
 
 /**
  * Calls workers over Dynamo's NATS request plane: requests go through the NATS server, responses come straight from the worker
  * over TCP, as on the TCP plane. Addresses are subjects. Closing it leaves the NATS connection open: that is its maker's.
  */
-export class NatsRequestPlaneClient implements StreamClient {
-  readonly #responses: ResponsePlane;
-  readonly #caller: StreamCaller;
+export class NatsRequestPlaneClient extends StreamCaller {
+  readonly #dispatch: RequestDispatch;
 
   /** @throws ERR_OPTION_INVALID, ERR_ENV_INVALID */
   constructor(connection: NatsConnection, { requestTimeoutMs, ...options }: NatsClientOptions = {}) {
-    const settings = readCallOptions('natsRequestPlaneClient', options);
-    this.#responses = new ResponsePlane(settings);
-    this.#caller = new StreamCaller(natsDispatch(connection, { requestTimeoutMs }), this.#responses, settings);
+    super(readCallOptions('natsRequestPlaneClient', options));
+    this.#dispatch = natsDispatch(connection, { requestTimeoutMs });
   }
 
-  /** Calls the endpoint behind a subject inside a `client_request` span, begun at the first `next` and ended with the stream. */
-  generate<T = unknown>(subject: string, request: unknown, options?: StreamOptions): AsyncIterableIterator<T, undefined, undefined> {
-    return this.#caller.generate<T>(subject, request, options);
+  send(...request: Parameters<RequestDispatch['send']>): Promise<void> {
+    return this.#dispatch.send(...request);
   }
+}
 
-  openStream<T = unknown>(subject: string, request: unknown, options?: StreamOptions): Promise<ResponseStream<T>> {
-    return this.#caller.openStream<T>(subject, request, options);
-  }
+const SPEC = { requestTimeoutMs: durationOption(5000, { min: 1 }) };
 
-  /** Kills open streams with ERR_CLIENT_CLOSED and closes the response plane. */
-  async close(): Promise<void> {
-    await this.#responses.close();
+/**
+ * The NATS request plane as a {@link RequestDispatch}: addresses are subjects, headers are NATS headers, the payload is one
+ * message, the worker's empty reply is the acknowledgement. The connection stays the caller's.
+ * @throws ERR_OPTION_INVALID
+ */
+export function natsDispatch(connection: NatsConnection, options?: NatsDispatchOptions): RequestDispatch {
+  const { requestTimeoutMs } = readOptions('natsDispatch', SPEC, options);
+  return {
+    send: async (subject, headers, payloadParts, { signal, timeoutMs: given } = {}) => {
+      const timeoutMs = callDuration(given, requestTimeoutMs, 'timeoutMs', 1);
+      if (signal?.aborted === true) throw cancelled(signal);
+      const sent = natsHeaders(headers);
+      const payload = joined(payloadParts);
+      refuseTooLarge(connection, headersSize(sent), payload.length);
+      const reply = await unlessAborted(signal, request(connection, subject, payload, sent, timeoutMs));
+      const ack = readAck(reply.data);
+      if (ack.kind !== 'accepted') throw ackError(ack, subject, 'subject');
+    },
+  };
+}
+
+async function request(connection: NatsConnection, subject: string, payload: Uint8Array, headers: NatsHeaders, timeout: number): Promise<NatsMessage> {
+  try {
+    return await connection.request(subject, payload, { timeout, headers });
+  } catch (cause) {
+    throw natsFailure(subject, cause, { subject, timeoutMs: timeout });
   }
+}
+
+/** `x-endpoint-path` belongs to TCP: the subject says it here. */
+function natsHeaders(headers: RequestHeaders): NatsHeaders {
+  const target = natsModule().headers();
+  const carrier = carrierOf(target);
+  for (const [name, value] of Object.entries(headers)) {
+    if (name === 'x-endpoint-path') continue;
+    if (/[\r\n]/.test(value)) throw new DynamoTracingError('ERR_MESSAGE_INVALID', `request header ${name} has a line break`, { field: `headers.${name}` });
+    carrier.set(name, value);
+  }
+  return target;
+}
+
+/** Bytes of the header block: a status line, `name: value` lines, an empty line. */
+function headersSize(headers: NatsHeaders): number {
+  let size = 'NATS/1.0\r\n\r\n'.length;
+  for (const name of headers.keys()) for (const value of headers.values(name)) size += Buffer.byteLength(`${name}: ${value}\r\n`);
+  return size;
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const [first, ...more] = parts;
+  return first !== undefined && more.length === 0 ? first : Buffer.concat(parts);
+}
+
+/** The server closes the connection of a client that sends too much; refused here, only this request fails. */
+function refuseTooLarge(connection: NatsConnection, headersLength: number, payloadLength: number): void {
+  const limit = connection.info?.max_payload;
+  const size = headersLength + payloadLength;
+  if (limit === undefined || limit <= 0 || size <= limit) return;
+  throw new DynamoTracingError('ERR_FRAME_TOO_LARGE', `the request takes ${size} bytes with its headers (max_payload of the NATS server: ${limit} bytes)`, { size, limit });
+}
+
+/** The connection cannot take a request back: giving up leaves its answer unread. */
+async function unlessAborted<T>(signal: AbortSignal | undefined, answer: Promise<T>): Promise<T> {
+  if (signal === undefined) return answer;
+  const left = new AbortController();
+  const aborted = new Promise<never>((_resolve, reject) => {
+    signal.addEventListener('abort', () => reject(cancelled(signal)), { signal: left.signal });
+  });
+  return Promise.race([answer, aborted]).finally(() => left.abort());
+}
+
+/** Names of the NATS client's errors, with our code and our words for them. */
+const CODES: Readonly<Record<string, readonly [ErrorCode, string]>> = {
+  NoResponders: ['ERR_WORKER_UNAVAILABLE', 'nobody serves the subject'],
+  TimeoutError: ['ERR_ACK_TIMEOUT', 'the worker did not acknowledge in time'],
+  ClosedConnectionError: ['ERR_CONNECT_FAILED', 'the NATS connection is closed'],
+  DrainingConnectionError: ['ERR_CONNECT_FAILED', 'the NATS connection is draining'],
+  PermissionViolationError: ['ERR_REQUEST_REJECTED', 'the NATS server does not permit it'],
+  InvalidSubjectError: ['ERR_ADDRESS_INVALID', 'it is no subject'],
+};
+
+/** Turns an error of the NATS client into one of ours; its own or a cause's name decides. */
+function natsFailure(subject: string, cause: unknown, facts: Readonly<Record<string, unknown>>): DynamoTracingError {
+  for (let error = cause, depth = 0; error !== undefined && depth < 4; error = errorFact(error, 'cause'), depth += 1) {
+    const row = CODES[String(errorFact(error, 'name'))];
+    if (row !== undefined) return new DynamoTracingError(row[0], `NATS request to ${subject}: ${row[1]}`, { ...facts, cause });
+  }
+  return new DynamoTracingError('ERR_CONNECTION_CLOSED', `NATS request to ${subject} failed: ${String(errorFact(cause, 'message') ?? cause)}`, { ...facts, cause });
 }

@@ -5,8 +5,8 @@ import { carrierOf } from '../../trace-context/index.js';
 import type { EndpointName } from '../discovery/index.js';
 import { instanceIdOption } from '../discovery/record.js';
 import type { NatsConnection, NatsMessage, NatsSubscription } from './connection.js';
-import { makeEndpoint, type EndpointEntry } from '../server/endpoint-entry.js';
 import type { PayloadHandler } from '../server/payload-handler.js';
+import { makeEndpoint, type EndpointEntry } from '../server/taken-request.js';
 import type { EndpointHandler, EndpointIdentity } from '../types.js';
 
 /** Group that an instance's subscriptions share, by the name that Dynamo's NATS services have. */

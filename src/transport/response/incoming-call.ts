@@ -1,9 +1,31 @@
 import type { Duplex } from 'node:stream';
 import { DynamoTracingError, isDynamoTracingError } from '../../errors/index.js';
-import { decodeHandshake, decodePrologue, encodeStreamControl, encodeTwoPart, type Prologue, type TwoPartFrame } from '../../protocol/index.js';
+import { decodeHandshake, decodePrologue, encodeStreamControl, encodeTwoPart, TwoPartDecoder, type FrameRefusal, type Prologue, type TwoPartFrame } from '../../protocol/index.js';
 import { Deadline } from '../deadline.js';
-import { FrameSource } from '../frame-source.js';
+import { brokenWorker } from '../endings.js';
 import { finish } from '../sockets.js';
+
+/** The TwoPart frames of a connection, with the count of bytes that were received and not yet read as frames. */
+export class FrameSource {
+  readonly #decoder: TwoPartDecoder;
+  /** Bytes received and not yet given out. */
+  buffered = 0;
+
+  constructor(maxMessageSize: number) {
+    this.#decoder = new TwoPartDecoder(maxMessageSize);
+  }
+
+  push(chunk: Uint8Array): void {
+    this.buffered += chunk.length;
+    this.#decoder.push(chunk);
+  }
+
+  next(): TwoPartFrame | FrameRefusal | undefined {
+    const frame = this.#decoder.next();
+    if (frame !== undefined && frame.kind !== 'refused') this.buffered -= frame.byteLength;
+    return frame;
+  }
+}
 
 /** Who waits for a worker's call, by subject. */
 export interface CallTaker {
@@ -52,7 +74,7 @@ export class IncomingCall {
     while (!this.#over) {
       const frame = this.#frames.next();
       if (frame === undefined) break;
-      if (frame.kind === 'refused') this.#fail(frame.error);
+      if (frame.kind === 'refused') this.#fail(brokenWorker(frame));
       else if (this.#waiter === undefined) this.#onHandshake(frame);
       else this.#onPrologue(frame, this.#waiter);
     }
@@ -76,7 +98,7 @@ export class IncomingCall {
 
   #onPrologue(frame: TwoPartFrame, waiter: CallWaiter): void {
     const prologue = attempt(() => decodePrologue(headerOf(frame, 'prologue')));
-    if (isDynamoTracingError(prologue)) return this.#fail(prologue);
+    if (isDynamoTracingError(prologue)) return this.#fail(brokenWorker(prologue.message));
     if (prologue.error !== undefined) return this.#fail(generateFailed(prologue.error, prologue));
     this.#leave();
     this.socket.off('error', this.#onLost);

@@ -1,64 +1,57 @@
 import { randomUUID } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import { DynamoTracingError } from '../../errors/index.js';
-import { RECORD_TARGETS, type Log } from '../../logging/index.js';
-import type { Network, NetworkListener } from '../types.js';
-import { IncomingCall, type CallTaker, type CallWaiter } from './incoming-call.js';
-import { Registration, type RegistrationOptions, type RegistrationOwner } from './registration.js';
-import type { ResponseReceiver } from './response-receiver.js';
+import { RECORD_TARGETS } from '../../logging/index.js';
+import type { TcpStreamConnectionInfo } from '../../protocol/index.js';
+import { Deadline } from '../deadline.js';
+import { cancelled, closed, Deferred } from '../endings.js';
+import type { CallSettings } from '../settings.js';
+import { LazyListener } from '../sockets.js';
+import type { ResponseStream } from '../types.js';
+import { IncomingCall, type CallTaker, type CallWaiter, type FrameSource } from './incoming-call.js';
+import { ResponseReceiver, type ReceiverOptions } from './response-receiver.js';
 
-export interface ResponsePlaneSettings {
-  readonly network: Network;
-  readonly logger: Log;
-  readonly responseHost: string;
-  readonly responsePort: number;
-  readonly handshakeTimeoutMs: number;
-  readonly maxMessageSize: number;
-}
+type OpenStream = Pick<ResponseReceiver<unknown>, 'abort' | 'ended'>;
 
 /** Sockets at one time that have not begun their stream; further ones are closed. Well above the calls that a process has in flight. */
 const MAX_CALLS = 65_536;
 
 /**
  * The caller's side of the response plane: one listener, opened at the first call, that workers dial home to. It keeps the
- * process alive only while a response is waited for. Any number of request planes can share it.
+ * process alive only while a response is waited for.
  */
-export class ResponsePlane implements CallTaker, RegistrationOwner {
-  #listener: Promise<NetworkListener> | undefined;
-  #bound: NetworkListener | undefined;
+export class ResponsePlane implements CallTaker {
+  readonly #listener: LazyListener;
   #closed = false;
   readonly #registrations = new Map<string, Registration<unknown>>();
-  readonly #streams = new Set<ResponseReceiver<unknown>>();
+  readonly #streams = new Set<OpenStream>();
   /** Sockets that workers have dialled, until they are closed. */
   readonly #calls = new Set<IncomingCall>();
 
-  constructor(private readonly settings: ResponsePlaneSettings) {}
-
-  /** Responses waited for or being read. */
-  get active(): number {
-    return this.#registrations.size + this.#streams.size;
+  constructor(private readonly settings: CallSettings) {
+    const { network, responseHost: host, responsePort: port } = settings;
+    this.#listener = new LazyListener(network, { host, port }, 'responses', (socket) => this.#onSocket(socket));
   }
 
   /** Announces a response. Opens the listener at the first call. @throws ERR_LISTEN_FAILED, ERR_CLIENT_CLOSED */
-  async register<T>(requestId: string, options: RegistrationOptions): Promise<Registration<T>> {
-    this.#bound ??= await this.#listen();
-    if (this.#closed) throw planeClosed();
-    const { host, port } = this.#bound;
-    const registration = new Registration<T>({ host, port, subject: randomUUID(), context: requestId, streamType: 'response' }, options, this);
-    this.#registrations.set(registration.connectionInfo.subject, registration as Registration<unknown>);
-    if (this.#registrations.size === 1) this.#bound.ref?.();
+  async register<T>(requestId: string, signal: AbortSignal | undefined, options: ReceiverOptions): Promise<Registration<T>> {
+    const { host, port } = this.#listener.bound ?? (await this.#listener.open());
+    if (this.#closed) throw closed();
+    const subject = randomUUID();
+    const registration = new Registration<T>({ host, port, subject, context: requestId, streamType: 'response' }, signal, options, this);
+    this.#registrations.set(subject, registration as Registration<unknown>);
+    if (this.#registrations.size === 1) this.#listener.bound?.ref?.();
     return registration;
   }
 
   /** Fails what is waited for with ERR_CLIENT_CLOSED, kills the streams, closes the listener and every socket. */
   async close(): Promise<void> {
     this.#closed = true;
-    const error = planeClosed();
-    for (const registration of [...this.#registrations.values()]) registration.cancel(error);
-    for (const stream of [...this.#streams]) stream.abort(error);
+    for (const registration of [...this.#registrations.values()]) registration.cancel(closed());
+    for (const stream of [...this.#streams]) stream.abort(closed());
     for (const call of [...this.#calls]) call.kill();
     // Settles once the sockets are closed: workers that were told to drop their request get a moment to read it.
-    await (await this.#listener?.catch(() => undefined))?.close();
+    await this.#listener.close();
   }
 
   claim(subject: string, call: IncomingCall): CallWaiter | undefined {
@@ -70,27 +63,15 @@ export class ResponsePlane implements CallTaker, RegistrationOwner {
     this.settings.logger.emit('debug', RECORD_TARGETS.transport, 'a call home was dropped', { reason });
   }
 
-  release(subject: string): void {
+  /** Nobody waits for this call any more. */
+  onSettled(subject: string): void {
     this.#registrations.delete(subject);
-    if (this.#registrations.size === 0) this.#bound?.unref?.();
+    if (this.#registrations.size === 0) this.#listener.bound?.unref?.();
   }
 
-  adopt(stream: ResponseReceiver<unknown>): void {
+  onStream(stream: OpenStream): void {
     this.#streams.add(stream);
-  }
-
-  disown(stream: ResponseReceiver<unknown>): void {
-    this.#streams.delete(stream);
-  }
-
-  #listen(): Promise<NetworkListener> {
-    if (this.#closed) return Promise.reject(planeClosed());
-    const { network, responseHost, responsePort } = this.settings;
-    this.#listener ??= network.listen(responseHost, responsePort, (socket) => this.#onSocket(socket)).catch((cause: unknown) => {
-      this.#listener = undefined;
-      throw new DynamoTracingError('ERR_LISTEN_FAILED', `cannot listen for responses on ${responseHost}:${responsePort}`, { host: responseHost, port: responsePort, cause });
-    });
-    return this.#listener;
+    void stream.ended.then(() => this.#streams.delete(stream));
   }
 
   #onSocket(socket: Duplex): void {
@@ -102,6 +83,78 @@ export class ResponsePlane implements CallTaker, RegistrationOwner {
   }
 }
 
-function planeClosed(): DynamoTracingError {
-  return new DynamoTracingError('ERR_CLIENT_CLOSED', 'the client is closed');
+/** A response that is waited for: the worker's call is yet to come, or has come and its prologue has not. */
+class Registration<T> implements CallWaiter {
+  readonly #opened = new Deferred<ResponseStream<T>>();
+  /** The stream, from the prologue on. Rejects with what kept it from opening; a rejection nobody looks at is no fault. */
+  readonly opened = this.#opened.promise;
+  #settled = false;
+  #call: IncomingCall | undefined;
+  #stream: ResponseReceiver<T> | undefined;
+  #deadline: Deadline | undefined;
+  readonly #onAbort = (): void => this.cancel(cancelled(this.signal));
+
+  constructor(
+    /** Where the worker is to dial: for the control message. */
+    readonly connectionInfo: TcpStreamConnectionInfo,
+    /** Kills the request, up to the end of its stream. */
+    private readonly signal: AbortSignal | undefined,
+    private readonly options: ReceiverOptions,
+    private readonly plane: ResponsePlane,
+  ) {
+    this.opened.catch(() => undefined);
+    signal?.addEventListener('abort', this.#onAbort);
+  }
+
+  /** Gives the worker so long, in milliseconds, from now to its prologue: ERR_PROLOGUE_TIMEOUT. 0 is for ever. */
+  expectWithin(timeoutMs: number): void {
+    if (this.#settled || timeoutMs === 0) return;
+    this.#deadline = new Deadline(timeoutMs, () => {
+      this.cancel(new DynamoTracingError('ERR_PROLOGUE_TIMEOUT', `the worker acknowledged the request and did not begin its answer within ${timeoutMs} ms`, { timeoutMs }));
+    });
+  }
+
+  /**
+   * Gives up the request. A worker that has called is told to drop it, one that calls later is turned away; a stream that
+   * has begun is killed, which it may have although the ack never came.
+   */
+  cancel(error: unknown): void {
+    if (this.#stream !== undefined) return this.#stream.abort(error);
+    if (!this.#settle()) return;
+    this.#call?.kill();
+    this.#leave(error);
+  }
+
+  /** False when another call was there first. */
+  claimedBy(call: IncomingCall): boolean {
+    this.#call ??= call;
+    return this.#call === call;
+  }
+
+  onOpened(socket: Duplex, frames: FrameSource): void {
+    if (!this.#settle()) return void socket.destroy();
+    const stream = new ResponseReceiver<T>(socket, frames, this.connectionInfo.context, this.options);
+    this.#stream = stream;
+    void stream.ended.then(() => this.signal?.removeEventListener('abort', this.#onAbort));
+    this.plane.onStream(stream);
+    stream.begin();
+    this.#opened.resolve(stream);
+  }
+
+  onFailed(error: DynamoTracingError): void {
+    if (this.#settle()) this.#leave(error);
+  }
+
+  #leave(error: unknown): void {
+    this.signal?.removeEventListener('abort', this.#onAbort);
+    this.#opened.reject(error);
+  }
+
+  #settle(): boolean {
+    if (this.#settled) return false;
+    this.#settled = true;
+    this.#deadline?.clear();
+    this.plane.onSettled(this.connectionInfo.subject);
+    return true;
+  }
 }

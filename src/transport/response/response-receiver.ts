@@ -1,28 +1,24 @@
 import type { Duplex } from 'node:stream';
 import { DynamoTracingError } from '../../errors/index.js';
-import { decodeStreamControl, encodeStreamControl, encodeTwoPart, type TwoPartFrame } from '../../protocol/index.js';
+import { decodeStreamControl, encodeStreamControl, encodeTwoPart, type PayloadCodec, type TwoPartFrame } from '../../protocol/index.js';
 import { Deadline } from '../deadline.js';
-import type { FrameSource } from '../frame-source.js';
+import { brokenWorker, cancelled, Deferred, DONE, endOf } from '../endings.js';
 import { finish } from '../sockets.js';
 import type { ResponseStream, StreamEnd } from '../types.js';
-import type { ItemReader } from './item-reader.js';
+import type { FrameSource } from './incoming-call.js';
+import { ItemReader } from './item-reader.js';
 
-export interface ReceiverSettings {
-  readonly requestId: string;
-  readonly items: ItemReader;
+/** What a response stream needs to know of its call. */
+export interface ReceiverOptions {
+  readonly codec: PayloadCodec;
   /** Error items are yielded, not thrown. */
   readonly annotated: boolean;
-  readonly signal: AbortSignal | undefined;
+  /** A `finish_reason` that holds an error is one. */
+  readonly engineErrors: boolean;
   /** 0 waits for ever. */
   readonly inactivityTimeoutMs: number;
   /** Hears of frames that cannot be read when they are yielded, not thrown. */
   readonly onBadFrame: (error: DynamoTracingError) => void;
-  readonly onEnd: () => void;
-}
-
-interface Waiter<T> {
-  resolve(result: IteratorResult<T, undefined>): void;
-  reject(error: unknown): void;
 }
 
 /**
@@ -32,13 +28,12 @@ interface Waiter<T> {
 const HIGH_WATER = 262_144;
 /** How long a worker may take from its final item to the sentinel; without one the response is complete all the same. */
 const SENTINEL_WAIT_MS = 1000;
-const DONE: IteratorReturnResult<undefined> = Object.freeze({ done: true, value: undefined });
 
 /** A response stream on its call-home socket, from the prologue on. Frames are read when they are asked for. */
 export class ResponseReceiver<T> implements ResponseStream<T> {
-  readonly requestId: string;
-  readonly ended: Promise<StreamEnd>;
-  #resolveEnded!: (end: StreamEnd) => void;
+  readonly #ended = new Deferred<StreamEnd>();
+  readonly ended = this.#ended.promise;
+  readonly #items: ItemReader;
   #state: 'flowing' | 'failed' | 'over' = 'flowing';
   /** What the next `next` throws, when failed. */
   #failure: unknown;
@@ -46,7 +41,7 @@ export class ResponseReceiver<T> implements ResponseStream<T> {
   /** The worker sends no more: FIN, error or close. */
   #inputOver = false;
   #socketError: unknown;
-  readonly #waiters: Waiter<T>[] = [];
+  readonly #waiters: Deferred<IteratorResult<T, undefined>>[] = [];
   /** An item read ahead of its `next`: behind the last one the end is found, whoever asks for more or not. */
   #ahead: IteratorYieldResult<T> | undefined;
   #deadline: Deadline | undefined;
@@ -54,16 +49,15 @@ export class ResponseReceiver<T> implements ResponseStream<T> {
   constructor(
     private readonly socket: Duplex,
     private readonly frames: FrameSource,
-    private readonly settings: ReceiverSettings,
+    readonly requestId: string,
+    private readonly options: ReceiverOptions,
   ) {
-    this.requestId = settings.requestId;
-    this.ended = new Promise((resolve) => (this.#resolveEnded = resolve));
+    this.#items = new ItemReader(options.codec, options.annotated, options.engineErrors);
   }
 
   /** Takes the socket over. What has arrived is read, which may be the end already. */
   begin(): void {
-    const { socket, frames, settings } = this;
-    settings.signal?.addEventListener('abort', this.#onAbort);
+    const { socket, frames } = this;
     socket.on('data', this.#onData);
     socket.on('end', this.#onInputOver).on('close', this.#onInputOver);
     socket.on('error', (error) => (this.#socketError ??= error));
@@ -97,20 +91,18 @@ export class ResponseReceiver<T> implements ResponseStream<T> {
     if (this.#stopped || this.#state !== 'flowing') return;
     this.#stopped = true;
     // FIN goes with it: Dynamo's worker sends nothing after a stop and else waits ten seconds for our FIN to close.
-    for (const chunk of control('stop')) this.socket.write(chunk);
+    for (const chunk of STOP) this.socket.write(chunk);
     this.socket.end();
   }
 
   cancel(): void {
-    this.#kill({ outcome: 'cancelled', signal: 'kill' }, cancelled(undefined));
+    this.abort(cancelled());
   }
 
-  /** Ends the stream from above, e.g. because the client closes. */
-  abort(error: unknown): void {
-    this.#kill({ outcome: 'error', error }, error);
+  /** Ends the stream with an error: because its signal aborts, the client closes, or the worker is at fault. */
+  abort(error: unknown): undefined {
+    this.#kill(endOf(error), error);
   }
-
-  readonly #onAbort = (): void => this.#kill({ outcome: 'cancelled', signal: 'kill' }, cancelled(this.settings.signal?.reason));
 
   readonly #onData = (chunk: Buffer): void => {
     this.frames.push(chunk);
@@ -125,9 +117,10 @@ export class ResponseReceiver<T> implements ResponseStream<T> {
 
   #wait(): Promise<IteratorResult<T, undefined>> {
     if (this.socket.isPaused()) this.socket.resume();
-    const promise = new Promise<IteratorResult<T, undefined>>((resolve, reject) => this.#waiters.push({ resolve, reject }));
+    const waiter = new Deferred<IteratorResult<T, undefined>>();
+    this.#waiters.push(waiter);
     this.#startTimer();
-    return promise;
+    return waiter.promise;
   }
 
   #serve(): void {
@@ -153,7 +146,7 @@ export class ResponseReceiver<T> implements ResponseStream<T> {
       const frame = this.frames.next();
       if (frame === undefined && !this.#inputOver) return this.#startTimer();
       if (frame === undefined) this.#onStreamOver();
-      else if (frame.kind === 'refused') this.#fail(frame.error);
+      else if (frame.kind === 'refused') this.abort(brokenWorker(frame));
       else this.#ahead = frame.kind === 'data-only' ? this.#onItem(frame) : this.#onControl(frame);
     }
   }
@@ -170,34 +163,30 @@ export class ResponseReceiver<T> implements ResponseStream<T> {
   }
 
   #onItem(frame: TwoPartFrame): IteratorYieldResult<T> | undefined {
-    const read = this.settings.items.read(frame.data);
+    const read = this.#items.read(frame.data);
     if (read.kind === 'item') return { done: false, value: read.value as T };
     if (read.kind === 'nothing') return undefined;
-    if (!this.settings.annotated) return this.#fail(read.error);
-    if (read.error.code !== 'ERR_WORKER_ERROR') this.settings.onBadFrame(read.error);
+    if (!this.options.annotated) return this.abort(read.error);
+    if (read.error.code !== 'ERR_WORKER_ERROR') this.options.onBadFrame(read.error);
     return { done: false, value: read.item as T };
   }
 
   /** The worker may send one control frame: the sentinel, with nothing in it. */
   #onControl(frame: TwoPartFrame): undefined {
     if (frame.kind === 'header-only' && isSentinel(frame.header)) return this.#onStreamOver();
-    this.#fail(new DynamoTracingError('ERR_MESSAGE_INVALID', 'the worker sent a control frame that is not the sentinel'));
+    this.abort(brokenWorker('a control frame that is not the sentinel'));
   }
 
   /** Sentinel, FIN, or the end of the connection. */
   #onStreamOver(): undefined {
     if (this.#stopped) return this.#end({ outcome: 'cancelled', signal: 'stop' });
-    if (this.settings.items.complete) return this.#end({ outcome: 'complete' });
-    this.#fail(new DynamoTracingError('ERR_STREAM_INCOMPLETE', 'the response stream ended before the worker said it was complete', { cause: this.#socketError }));
-  }
-
-  #fail(error: unknown): undefined {
-    this.#kill({ outcome: 'error', error }, error);
+    if (this.#items.complete) return this.#end({ outcome: 'complete' });
+    this.abort(new DynamoTracingError('ERR_STREAM_INCOMPLETE', 'the response stream ended before the worker said it was complete', { cause: this.#socketError }));
   }
 
   #kill(end: StreamEnd, error: unknown): void {
     if (this.#state !== 'flowing') return;
-    this.#close(end, error === undefined ? 'over' : 'failed', this.#inputOver || this.socket.writableEnded ? undefined : control('kill'));
+    this.#close(end, error === undefined ? 'over' : 'failed', this.#inputOver || this.socket.writableEnded ? undefined : KILL);
     this.#failure = error;
     this.#ahead = undefined;
     this.#serve();
@@ -211,32 +200,26 @@ export class ResponseReceiver<T> implements ResponseStream<T> {
   #close(end: StreamEnd, state: 'failed' | 'over', last: readonly Uint8Array[] | undefined): void {
     this.#state = state;
     this.#deadline?.clear();
-    this.settings.signal?.removeEventListener('abort', this.#onAbort);
     this.socket.off('data', this.#onData);
     if (last === undefined) this.socket.destroy();
     else finish(this.socket, last);
-    this.#resolveEnded(end);
-    this.settings.onEnd();
+    this.#ended.resolve(end);
   }
 
   #startTimer(): void {
     this.#deadline?.clear();
-    const { inactivityTimeoutMs, items } = this.settings;
-    if (items.complete) this.#deadline = new Deadline(SENTINEL_WAIT_MS, this.#onInputOver);
-    else if (inactivityTimeoutMs > 0 && this.#waiters.length > 0) this.#deadline = new Deadline(inactivityTimeoutMs, () => this.#onInactive());
+    const { inactivityTimeoutMs: timeoutMs } = this.options;
+    if (this.#items.complete) this.#deadline = new Deadline(SENTINEL_WAIT_MS, this.#onInputOver);
+    else if (timeoutMs > 0 && this.#waiters.length > 0) this.#deadline = new Deadline(timeoutMs, () => this.#onInactive(timeoutMs));
   }
 
-  #onInactive(): void {
-    const timeoutMs = this.settings.inactivityTimeoutMs;
-    this.#fail(new DynamoTracingError('ERR_RESPONSE_TIMEOUT', `the worker sent nothing for ${timeoutMs} ms`, { timeoutMs }));
+  #onInactive(timeoutMs: number): void {
+    this.abort(new DynamoTracingError('ERR_RESPONSE_TIMEOUT', `the worker sent nothing for ${timeoutMs} ms`, { timeoutMs }));
   }
 }
 
-const CONTROLS = { stop: encodeTwoPart(encodeStreamControl('stop'), undefined, { coalesceBelow: 64 }), kill: encodeTwoPart(encodeStreamControl('kill'), undefined, { coalesceBelow: 64 }) };
-
-function control(name: 'stop' | 'kill'): readonly Uint8Array[] {
-  return CONTROLS[name];
-}
+const STOP = encodeTwoPart(encodeStreamControl('stop'), undefined, { coalesceBelow: 64 });
+const KILL = encodeTwoPart(encodeStreamControl('kill'), undefined, { coalesceBelow: 64 });
 
 function isSentinel(header: Uint8Array): boolean {
   try {
@@ -244,8 +227,4 @@ function isSentinel(header: Uint8Array): boolean {
   } catch {
     return false;
   }
-}
-
-function cancelled(cause: unknown): DynamoTracingError {
-  return new DynamoTracingError('ERR_CANCELLED', 'the request was cancelled by its caller', { cause });
 }

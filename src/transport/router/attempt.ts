@@ -1,9 +1,10 @@
 import type { Context } from '@opentelemetry/api';
+import { DynamoTracingError, failureOf, type Failure } from '../../errors/index.js';
 import type { Level } from '../../internal/index.js';
 import { RECORD_TARGETS, type Log } from '../../logging/index.js';
-import { failureOf, itemError, parseWorkerAddress, type Failure } from '../../protocol/index.js';
+import { itemError, parseWorkerAddress } from '../../protocol/index.js';
 import { SPANS, startSpan, type SpanFields, type SpanSettings, type TracedSpan } from '../../spans/index.js';
-import type { ResponseStream, StreamEnd } from '../types.js';
+import type { ResponseStream, StreamClient, StreamEnd, StreamOptions } from '../types.js';
 import type { RoutedWorker } from './workers.js';
 
 /** Why a request went to another worker. */
@@ -12,18 +13,17 @@ export interface Migration {
   readonly from: RoutedWorker;
 }
 
-/** What is known when an attempt begins. */
-export interface AttemptStart {
-  readonly worker: RoutedWorker;
-  /** 0 for the first. */
-  readonly number: number;
+/** What all attempts of a request have in common. */
+export interface AttemptSettings {
   readonly modeName: string;
   readonly requestId: string;
   readonly identity: { readonly requestId: string; readonly xRequestId: string | undefined } | undefined;
   readonly parent: Context;
-  readonly migration: Migration | undefined;
-  readonly spans: SpanSettings;
-  readonly log: Log;
+  readonly attributes: SpanSettings;
+  readonly logger: Log;
+  readonly clients: Readonly<Record<RoutedWorker['plane'], StreamClient | undefined>>;
+  /** Attempts of the router whose workers have not begun to answer. */
+  readonly opening: Set<Attempt>;
 }
 
 /**
@@ -35,22 +35,50 @@ export interface AttemptStart {
  * under the transport's target; a failed attempt is WARN as there. The span carries the events by Dynamo's names always.
  */
 export class Attempt {
-  readonly worker: RoutedWorker;
-  readonly number: number;
   readonly #span: TracedSpan;
-  readonly #log: Log;
+  readonly #abort = new AbortController();
+  #lost: DynamoTracingError | undefined;
   #settled = false;
 
-  constructor(start: AttemptStart) {
-    this.worker = start.worker;
-    this.number = start.number;
-    this.#log = start.log;
-    this.#span = startSpan(SPANS.routeRequest, { settings: start.spans, parent: start.parent, fields: fieldsOf(start), identity: start.identity });
+  constructor(
+    private readonly settings: AttemptSettings,
+    readonly worker: RoutedWorker,
+    /** 0 for the first. */
+    readonly number: number,
+    migration: Migration | undefined,
+  ) {
+    const { attributes, parent, identity } = settings;
+    this.#span = startSpan(SPANS.routeRequest, { settings: attributes, parent, fields: fieldsOf(settings, worker, number, migration), identity });
   }
 
-  /** The context inside the span: the worker's span becomes its child. */
-  get context(): Context {
-    return this.#span.context;
+  /** Sends the request and waits for the worker to begin; its span becomes a child of this one's. @throws what the client throws; ERR_CONNECTION_CLOSED */
+  async open<T>(request: unknown, options: StreamOptions): Promise<ResponseStream<T>> {
+    const { clients, opening, requestId } = this.settings;
+    const { worker: { plane, address, codec } } = this;
+    const client = clients[plane];
+    if (client === undefined) throw new DynamoTracingError('ERR_NO_WORKERS', `no client reaches ${address}`);
+    opening.add(this);
+    try {
+      const stream = await client.openStream<T>(address, request, { ...options, requestId, codec, context: this.#span.context, signal: this.#abort.signal });
+      void stream.ended.then((end) => this.settle(end));
+      return stream;
+    } catch (error) {
+      throw this.#lost ?? error;
+    } finally {
+      opening.delete(this);
+    }
+  }
+
+  /** Kills the request at this worker. */
+  abort(reason: unknown): void {
+    this.#abort.abort(reason);
+  }
+
+  /** The worker is gone: the wait for it ends with `error`. */
+  lose(error: DynamoTracingError): void {
+    if (this.#abort.signal.aborted) return;
+    this.#lost = error;
+    this.abort(error);
   }
 
   /** Takes the next item; the attempt is over when the stream is, or when an item is an error. */
@@ -101,13 +129,13 @@ export class Attempt {
     this.#span.set(fields);
     this.#span.event(message, fields);
     const { workerId, address } = this.worker;
-    this.#log.emit(level, RECORD_TARGETS.transport, message, { ...fields, worker_id: workerId?.toString(), address, 'request.attempt': this.number }, { context: this.#span.context });
+    this.settings.logger.emit(level, RECORD_TARGETS.transport, message, { ...fields, worker_id: workerId?.toString(), address, 'request.attempt': this.number }, { context: this.#span.context });
     this.#span.end();
   }
 }
 
 /** Fields of the span at its start, by Dynamo's names. */
-function fieldsOf({ worker, number, modeName, requestId, migration, spans }: AttemptStart): SpanFields {
+function fieldsOf({ modeName, requestId, attributes }: AttemptSettings, worker: RoutedWorker, number: number, migration: Migration | undefined): SpanFields {
   return {
     request_id: requestId,
     worker_id: worker.workerId,
@@ -118,7 +146,7 @@ function fieldsOf({ worker, number, modeName, requestId, migration, spans }: Att
     'migration.tokens_completed': 0,
     'migration.reason': migration?.failure.errorType,
     'migration.from_worker_id': migration?.from.workerId,
-    ...(spans.attributes === 'dynamo' ? {} : serverFields(worker)),
+    ...(attributes.attributes === 'dynamo' ? {} : serverFields(worker)),
   };
 }
 

@@ -1,17 +1,12 @@
 import { enumOption, envInteger, functionOption, invalidOption, numberOption, optionalOption, readOptions, type Environment, type OptionReader } from '../../internal/index.js';
-import { readLogger, type Log, type LoggerOption } from '../../logging/index.js';
+import { readLogger, type LoggerOption } from '../../logging/index.js';
 import type { PayloadCodecName } from '../../protocol/index.js';
-import type { AttributeSet, SpanSettings } from '../../spans/index.js';
+import type { AttributeSet } from '../../spans/index.js';
 import { endpointText, readEndpointName, type EndpointName } from '../discovery/index.js';
-import { attributesOption } from '../settings.js';
+import { attributesOption, envOption } from '../settings.js';
 import type { StreamClient } from '../types.js';
 import { ROUTER_MODES, type RouterMode } from './selection.js';
-import { readStaticWorkers, type RoutedWorker, type StaticWorker, type WorkerList } from './workers.js';
-
-/** Where a router finds its workers; a `FileDiscovery` is one. */
-export interface WorkerDiscovery {
-  watch(endpoint: string): Promise<WorkerList>;
-}
+import { readStaticWorkers, type StaticWorker, type WorkerDiscovery } from './workers.js';
 
 /** Options of a {@link Router}. It needs workers (`addresses`, or `discovery` with `endpoint`) and a client for their plane. */
 export interface RouterOptions {
@@ -46,18 +41,6 @@ export interface RouterOptions {
   readonly env?: Environment | undefined;
 }
 
-/** Options as the router uses them. */
-export interface RouterSettings {
-  readonly clients: Readonly<Record<RoutedWorker['plane'], StreamClient | undefined>>;
-  readonly workers: readonly RoutedWorker[] | { readonly discovery: WorkerDiscovery; readonly endpoint: string };
-  readonly mode: RouterMode;
-  readonly migrationLimit: number;
-  readonly inhibitedMs: number;
-  readonly spans: SpanSettings;
-  readonly log: Log;
-  readonly now: (() => number) | undefined;
-}
-
 const clientOption = optionalOption<StreamClient>('a client with openStream', (value) => hasMethod(value, 'openStream'));
 
 const endpointOption: OptionReader<string | undefined> = (value, path) => (value === undefined ? undefined : endpointText(readEndpointName(value as string | EndpointName, path)));
@@ -76,32 +59,23 @@ function spec(env: Environment) {
     attributes: attributesOption(env),
     logger: readLogger,
     now: functionOption<() => number>(),
-    env: optionalOption<Environment>('an object', (value) => typeof value === 'object' && value !== null),
+    env: envOption,
   };
 }
 
+/** Options as the router uses them. */
+export type RouterSettings = ReturnType<typeof readRouterOptions>;
+
 /** @throws ERR_OPTION_INVALID, ERR_ENV_INVALID, ERR_ADDRESS_INVALID */
-export function readRouterOptions(options: RouterOptions): RouterSettings {
+export function readRouterOptions(options: RouterOptions) {
   const env = (options as RouterOptions | undefined)?.env ?? process.env;
   const read = readOptions('router', spec(env), options);
   const { addresses, discovery, endpoint, client, natsClient } = read;
   if (client === undefined && natsClient === undefined) throw invalidOption('router.client', 'given (or router.natsClient)', undefined);
   if ((addresses === undefined) === (discovery === undefined)) throw invalidOption('router.addresses', 'given, or router.discovery, and not both', addresses);
-  return Object.freeze({
-    clients: { tcp: client, nats: natsClient },
-    workers: discovery === undefined ? readStaticWorkers(addresses ?? [], read.codec, 'router.addresses') : { discovery, endpoint: required(endpoint) },
-    mode: read.mode,
-    migrationLimit: read.migrationLimit,
-    inhibitedMs: read.inhibitedMs,
-    spans: read.attributes,
-    log: read.logger,
-    now: read.now,
-  });
-}
-
-function required(endpoint: string | undefined): string {
-  if (endpoint === undefined) throw invalidOption('router.endpoint', 'namespace.component.endpoint when there is a discovery', endpoint);
-  return endpoint;
+  if (discovery !== undefined && endpoint === undefined) throw invalidOption('router.endpoint', 'namespace.component.endpoint when there is a discovery', endpoint);
+  const workers = discovery === undefined ? readStaticWorkers(addresses ?? [], read.codec, 'router.addresses') : { discovery, endpoint: endpoint ?? '' };
+  return { ...read, clients: { tcp: client, nats: natsClient }, workers };
 }
 
 function hasMethod(value: unknown, name: string): boolean {

@@ -1,32 +1,24 @@
-import type { Context } from '@opentelemetry/api';
-import { DynamoTracingError, isDynamoTracingError } from '../../errors/index.js';
+import { failureOf, isDynamoTracingError, type Failure } from '../../errors/index.js';
 import { guarded } from '../../internal/index.js';
-import { failureOf, type Failure } from '../../protocol/index.js';
+import { RECORD_TARGETS } from '../../logging/index.js';
+import { cancelled, Deferred, DONE } from '../endings.js';
 import type { ResponseStream, StreamEnd, StreamOptions } from '../types.js';
-import { errorOfItem, type Attempt, type Migration } from './attempt.js';
+import { Attempt, errorOfItem, type AttemptSettings, type Migration } from './attempt.js';
 import type { RoutedWorker } from './workers.js';
 
 /** What a routed request needs of its router. */
-export interface Route {
+export interface RouteSettings extends AttemptSettings {
   /** Retries on another worker that are allowed. */
   readonly migrationLimit: number;
-  readonly requestId: string;
   readonly options: StreamOptions;
   readonly onWorker: ((worker: RoutedWorker, attempt: number) => void) | undefined;
-  /** A worker that was not tried yet; undefined when there is none left. */
+  /** A worker that was not tried yet; undefined when there is none left. @throws ERR_NO_WORKERS when there was none at all */
   choose(tried: readonly RoutedWorker[]): Promise<RoutedWorker | undefined>;
-  /** What choosing no worker at all means. */
-  noWorkers(): DynamoTracingError;
-  begin(worker: RoutedWorker, number: number, migration: Migration | undefined): Attempt;
-  open<T>(worker: RoutedWorker, request: unknown, options: StreamOptions): Promise<ResponseStream<T>>;
   /** Told how a worker did up to its first item: undefined when it did well. */
   report(worker: RoutedWorker, failure: Failure | undefined): void;
-  /** Told about a cancellation that came before an attempt. */
-  cancelledBefore(number: number, migration: Migration | undefined): void;
 }
 
 type Cancellation = Extract<StreamEnd, { outcome: 'cancelled' }>['signal'];
-const DONE: IteratorReturnResult<undefined> = Object.freeze({ done: true, value: undefined });
 
 /**
  * The response to a routed request. Nothing is sent before the first `next`. Until the first item has been delivered a
@@ -34,14 +26,12 @@ const DONE: IteratorReturnResult<undefined> = Object.freeze({ done: true, value:
  */
 export class RoutedStream<T = unknown> implements ResponseStream<T> {
   readonly requestId: string;
-  readonly ended: Promise<StreamEnd>;
-  readonly #route: Route;
+  readonly #ended = new Deferred<StreamEnd>();
+  readonly ended = this.#ended.promise;
   /** Let go with the first item: streams are open for long, and prompts are large. */
   #request: unknown;
   readonly #annotated: boolean;
-  readonly #abort = new AbortController();
   readonly #onAbort = (): void => this.#cancel('kill');
-  #resolveEnded: ((end: StreamEnd) => void) | undefined;
   #end: StreamEnd | undefined;
   /** The first `next`, from the choice of a worker to its first item. */
   #first: Promise<IteratorResult<T, undefined>> | undefined;
@@ -52,14 +42,13 @@ export class RoutedStream<T = unknown> implements ResponseStream<T> {
   #attempt: Attempt | undefined;
   #stream: ResponseStream<T> | undefined;
 
-  constructor(route: Route, request: unknown) {
-    this.#route = route;
+  constructor(
+    private readonly route: RouteSettings,
+    request: unknown,
+  ) {
     this.#request = request;
     this.requestId = route.requestId;
     this.#annotated = route.options.annotated ?? false;
-    this.ended = new Promise((resolve) => {
-      this.#resolveEnded = resolve;
-    });
     route.options.signal?.addEventListener('abort', this.#onAbort, { once: true });
   }
 
@@ -98,7 +87,7 @@ export class RoutedStream<T = unknown> implements ResponseStream<T> {
 
   stop(): void {
     this.#stopped = true;
-    if (this.#stream !== undefined) this.#stream.stop();
+    this.#stream?.stop();
   }
 
   cancel(): void {
@@ -109,7 +98,7 @@ export class RoutedStream<T = unknown> implements ResponseStream<T> {
     if (this.#end !== undefined || this.#cancelled !== undefined) return;
     this.#cancelled = signal;
     if (signal === 'stream_drop' && this.#stream !== undefined) void this.#stream.return();
-    else this.#abort.abort(this.#route.options.signal?.reason);
+    else this.#attempt?.abort(this.route.options.signal?.reason);
     if (this.#first === undefined) this.#finish({ outcome: 'cancelled', signal });
   }
 
@@ -120,7 +109,7 @@ export class RoutedStream<T = unknown> implements ResponseStream<T> {
   }
 
   async #begin(): Promise<IteratorResult<T, undefined>> {
-    const aborted = this.#route.options.signal?.aborted === true;
+    const aborted = this.route.options.signal?.aborted === true;
     if (this.#end !== undefined && !aborted) return DONE;
     if (aborted) this.#cancel('kill');
     try {
@@ -140,38 +129,49 @@ export class RoutedStream<T = unknown> implements ResponseStream<T> {
   async #attemptUntilFirstItem(): Promise<IteratorResult<T, undefined>> {
     const tried: RoutedWorker[] = [];
     let worker = await this.#choose(tried, undefined);
-    if (worker === undefined) throw this.#route.noWorkers();
-    for (let migration: Migration | undefined; ;) {
-      const attempt = this.#route.begin(worker, tried.length, migration);
+    for (let migration: Migration | undefined; worker !== undefined;) {
+      const attempt = new Attempt(this.route, worker, tried.length, migration);
       tried.push(worker);
       this.#attempt = attempt;
       this.#announce(attempt);
-      const outcome = await this.#try(attempt);
-      this.#route.report(worker, outcome.failure);
-      const { failure } = outcome;
-      if (failure === undefined) return outcome.deliver();
+      const { failure, deliver } = await this.#try(attempt);
+      this.route.report(worker, failure);
+      if (failure === undefined) return deliver();
       migration = { failure, from: worker };
       worker = this.#mayMigrate(failure, tried.length) ? await this.#choose(tried, migration) : undefined;
-      if (worker === undefined) return outcome.deliver();
+      if (worker === undefined) return deliver();
       await this.#leave();
     }
+    return DONE;
   }
 
   /** @throws ERR_CANCELLED when the request was cancelled before this attempt */
   async #choose(tried: readonly RoutedWorker[], migration: Migration | undefined): Promise<RoutedWorker | undefined> {
-    const worker = this.#cancelled === undefined ? await this.#route.choose(tried) : undefined;
+    const worker = this.#cancelled === undefined ? await this.route.choose(tried) : undefined;
     if (this.#cancelled === undefined) return worker;
-    this.#route.cancelledBefore(tried.length, migration);
-    throw new DynamoTracingError('ERR_CANCELLED', 'the request was cancelled before a worker was asked', { cause: this.#route.options.signal?.reason });
+    this.#logCancelled(tried.length, migration);
+    throw cancelled(this.route.options.signal);
+  }
+
+  /** Dynamo logs this at INFO; DEBUG here for the reason that {@link Attempt} gives. There is no span: no worker was asked. */
+  #logCancelled(number: number, migration: Migration | undefined): void {
+    const message = migration === undefined ? 'request cancelled before worker dispatch' : 'migration cancelled before worker dispatch';
+    this.route.logger.emit('debug', RECORD_TARGETS.transport, message, {
+      'request.attempt': number,
+      'migration.is_retry': migration !== undefined,
+      'migration.reason': migration?.failure.errorType,
+      'migration.from_worker_id': migration?.from.workerId?.toString(),
+      'migration.tokens_completed': migration === undefined ? undefined : 0,
+    });
   }
 
   #announce(attempt: Attempt): void {
-    const { onWorker } = this.#route;
+    const { onWorker } = this.route;
     if (onWorker !== undefined) guarded('router.onWorker', () => onWorker(attempt.worker, attempt.number), undefined);
   }
 
-  /** One attempt up to its first item. */
-  async #try(attempt: Attempt): Promise<Tried<T>> {
+  /** One attempt up to its first item. If it is the last, the caller gets what `deliver` returns or throws. */
+  async #try(attempt: Attempt): Promise<{ readonly failure: Failure | undefined; readonly deliver: () => IteratorResult<T, undefined> }> {
     try {
       const stream = await this.#open(attempt);
       const result = await attempt.next(stream, this.#annotated);
@@ -184,10 +184,8 @@ export class RoutedStream<T = unknown> implements ResponseStream<T> {
 
   async #open(attempt: Attempt): Promise<ResponseStream<T>> {
     try {
-      const options: StreamOptions & { readonly context: Context } = { ...this.#route.options, requestId: this.requestId, codec: attempt.worker.codec, context: attempt.context, signal: this.#abort.signal };
-      const stream = await this.#route.open<T>(attempt.worker, this.#request, options);
+      const stream = await attempt.open<T>(this.#request, this.route.options);
       this.#stream = stream;
-      void stream.ended.then((end) => attempt.settle(end));
       if (this.#stopped) stream.stop();
       return stream;
     } catch (error) {
@@ -197,7 +195,7 @@ export class RoutedStream<T = unknown> implements ResponseStream<T> {
   }
 
   #mayMigrate(failure: Failure, attempts: number): boolean {
-    return failure.migratable && attempts <= this.#route.migrationLimit && !this.#stopped;
+    return failure.migratable && attempts <= this.route.migrationLimit && !this.#stopped;
   }
 
   /** Leaves the stream of a failed attempt, which may still be open when its error was an item. */
@@ -210,15 +208,7 @@ export class RoutedStream<T = unknown> implements ResponseStream<T> {
   #finish(end: StreamEnd): void {
     if (this.#end !== undefined) return;
     this.#end = end;
-    this.#route.options.signal?.removeEventListener('abort', this.#onAbort);
-    this.#resolveEnded?.(end);
+    this.route.options.signal?.removeEventListener('abort', this.#onAbort);
+    this.#ended.resolve(end);
   }
-}
-
-/** How an attempt went up to its first item. */
-interface Tried<T> {
-  /** Undefined when it went well. */
-  readonly failure: Failure | undefined;
-  /** Gives what the caller gets if this attempt is the last: an item (an error item too), the end, or what was thrown. */
-  readonly deliver: () => IteratorResult<T, undefined>;
 }

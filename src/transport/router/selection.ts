@@ -35,14 +35,9 @@ export class Selection {
     this.#inhibitedUntil.set(worker.address, now + this.inhibitedMs);
   }
 
-  /** Takes a worker that is gone. */
-  forget({ address }: RoutedWorker): void {
+  /** Leaves a worker alone no longer: it has answered, or it is gone. */
+  release({ address }: RoutedWorker): void {
     this.#inhibitedUntil.delete(address);
-  }
-
-  /** Takes a worker that has answered for well. */
-  release(worker: RoutedWorker): void {
-    if (this.#inhibitedUntil.size > 0) this.#inhibitedUntil.delete(worker.address);
   }
 
   /**

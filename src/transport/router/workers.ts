@@ -2,7 +2,6 @@ import { invalidOption } from '../../internal/index.js';
 import { parseWorkerAddress, type PayloadCodecName } from '../../protocol/index.js';
 import type { Instance, InstanceTransport } from '../discovery/index.js';
 import { instanceIdOption } from '../discovery/record.js';
-import type { RouterSettings } from './options.js';
 
 /** A worker that requests can be routed to. */
 export interface RoutedWorker {
@@ -13,6 +12,17 @@ export interface RoutedWorker {
   /** TCP: `[tcp://]ip:port/endpoint_path`; NATS: the subject. */
   readonly address: string;
   readonly codec: PayloadCodecName;
+}
+
+/** Where a router finds its workers; a `FileDiscovery` is one. */
+export interface WorkerDiscovery {
+  watch(endpoint: string): Promise<WorkerList>;
+}
+
+/** A discovery with what it is asked for. */
+interface WorkerPlace {
+  readonly discovery: WorkerDiscovery;
+  readonly endpoint: string;
 }
 
 /** A worker given by hand: an address as TCP workers have it, a transport as discovery has it, or a whole instance. */
@@ -37,30 +47,18 @@ export function readStaticWorkers(given: readonly unknown[], codec: PayloadCodec
 }
 
 function readStaticWorker(given: unknown, codec: PayloadCodecName, path: string): RoutedWorker {
-  if (typeof given === 'string') return staticWorker({ tcp: given }, codec);
-  if (typeof given !== 'object' || given === null) throw invalidOption(path, 'an address, { tcp }, { nats_tcp } or an instance', given);
-  if ('transport' in given && isTransport(given.transport)) {
-    const instance = given as Instance;
-    if (instanceIdOption(instance.instanceId, `${path}.instanceId`) === undefined) throw invalidOption(`${path}.instanceId`, 'a BigInt from 0 to 2^64 - 1', undefined);
-    checkTcp(instance.transport);
-    return workerOfInstance(instance);
-  }
-  if (isTransport(given)) return staticWorker(given, codec);
-  throw invalidOption(path, 'an address, { tcp }, { nats_tcp } or an instance', given);
-}
-
-function staticWorker(transport: InstanceTransport, codec: PayloadCodecName): RoutedWorker {
-  checkTcp(transport);
+  const instance = typeof given === 'object' && given !== null && 'transport' in given ? (given as Instance) : undefined;
+  const transport = typeof given === 'string' ? { tcp: given } : (instance?.transport ?? given);
+  if (!isTransport(transport)) throw invalidOption(path, 'an address, { tcp }, { nats_tcp } or an instance', given);
+  if ('tcp' in transport) parseWorkerAddress(transport.tcp);
   const { plane, address } = reach(transport);
-  return { workerId: idIn(plane, address), plane, address, codec };
+  if (instance === undefined) return { workerId: idIn(plane, address), plane, address, codec };
+  if (instanceIdOption(instance.instanceId, `${path}.instanceId`) === undefined) throw invalidOption(`${path}.instanceId`, 'a BigInt from 0 to 2^64 - 1', undefined);
+  return workerOfInstance(instance);
 }
 
 function reach(transport: InstanceTransport): Pick<RoutedWorker, 'plane' | 'address'> {
   return 'tcp' in transport ? { plane: 'tcp', address: transport.tcp } : { plane: 'nats', address: transport.nats_tcp };
-}
-
-function checkTcp(transport: InstanceTransport): void {
-  if ('tcp' in transport) parseWorkerAddress(transport.tcp);
 }
 
 /** The instance id that an address holds where Dynamo puts it: `ip:port/<hex>/...`, `subject-<hex>`. */
@@ -88,7 +86,7 @@ export class WorkerSource {
   #seen: { readonly instances: readonly Instance[]; readonly workers: readonly RoutedWorker[] } | undefined;
 
   constructor(
-    private readonly workers: RouterSettings['workers'],
+    private readonly workers: readonly RoutedWorker[] | WorkerPlace,
     private readonly listener: SourceListener,
   ) {}
 
@@ -121,7 +119,7 @@ export class WorkerSource {
   }
 
   /** The watch, begun at the first request; one that could not begin is tried again at the next. */
-  #watched({ discovery, endpoint }: Extract<RouterSettings['workers'], { endpoint: string }>): Promise<WorkerList> {
+  #watched({ discovery, endpoint }: WorkerPlace): Promise<WorkerList> {
     this.#watch ??= discovery.watch(endpoint).then(
       (list) => {
         list.onChange?.(() => this.#take(list));

@@ -1,34 +1,17 @@
 import type { Context } from '@opentelemetry/api';
 import { isDynamoTracingError } from '../../errors/index.js';
-import { errorFields, RECORD_TARGETS, type Log } from '../../logging/index.js';
-import { payloadCodec, streamItemContent, type ControlMessage, type PayloadCodec, type RequestHeaders } from '../../protocol/index.js';
+import { errorFields, RECORD_TARGETS } from '../../logging/index.js';
+import { payloadCodec, streamItemContent, type PayloadCodec } from '../../protocol/index.js';
 import { activeContext, runInContext } from '../../trace-context/index.js';
+import type { ServerSettings } from '../settings.js';
 import type { HandlerResult } from '../types.js';
-import { errorContent, itemContent, toDynamoError } from './items.js';
-import type { EndpointEntry } from './endpoint-entry.js';
-import { HomeCall, type HomeCallEvents, type HomeCallSettings } from './home-call.js';
+import { HomeCall, type HomeCallEvents } from './home-call.js';
 import type { Dial, HomeDialler } from './home-dialler.js';
-import { WorkerRequestContext } from './request-context.js';
-import { RequestRecord, type RecordSettings } from './request-record.js';
-import type { Work } from './work-pool.js';
+import { errorContent, itemContent, textOf, toDynamoError } from './items.js';
+import { RequestRecord, WorkerRequestContext } from './request-record.js';
+import type { TakenRequest } from './taken-request.js';
 
-export interface HandledRequestSettings extends HomeCallSettings, RecordSettings {
-  readonly logger: Log;
-  /** What a handler's error says goes into its record. */
-  readonly errorMessages: boolean;
-}
-
-/** A request taken by the worker. */
-export interface TakenRequest {
-  readonly headers: RequestHeaders;
-  readonly control: ControlMessage;
-  readonly entry: EndpointEntry;
-}
-
-interface Items {
-  next(): Promise<IteratorResult<unknown, unknown>> | IteratorResult<unknown, unknown>;
-  return?(): unknown;
-}
+type Items = AsyncIterator<unknown, unknown> | Iterator<unknown, unknown>;
 
 const CANCELLED_DETAIL = 'cancelled before completion';
 const FAILURE_DETAIL = {
@@ -38,7 +21,7 @@ const FAILURE_DETAIL = {
 } as const;
 
 /** One request from its turn in the pool to its last frame: dial home, prologue, items, final mark. */
-export class HandledRequest implements Work, HomeCallEvents {
+export class HandledRequest implements HomeCallEvents {
   /** Let go when it is decoded: streams are open for long, and prompts are large. */
   #body: Uint8Array | undefined;
   #record: RequestRecord | undefined;
@@ -52,7 +35,7 @@ export class HandledRequest implements Work, HomeCallEvents {
     private readonly request: TakenRequest,
     body: Uint8Array,
     private readonly dialler: HomeDialler,
-    private readonly settings: HandledRequestSettings,
+    private readonly settings: ServerSettings,
     /** Called once no socket and no handler of this request is left. */
     private readonly onGone: (request: HandledRequest) => void,
   ) {
@@ -70,8 +53,7 @@ export class HandledRequest implements Work, HomeCallEvents {
       this.#failed(record, error, 'internal');
       this.#home?.destroy();
     }
-    this.request.entry.inFlight -= 1;
-    void (this.#home?.closed ?? Promise.resolve()).then(() => this.onGone(this));
+    this.#leave();
   }
 
   /** Ends a request that has not had its turn, as the worker shuts down: its caller is told at once and asks another worker. */
@@ -79,12 +61,14 @@ export class HandledRequest implements Work, HomeCallEvents {
     const reason = 'the worker is shutting down';
     const record = this.#begin();
     this.#body = undefined;
-    const home = await this.#dial(record);
-    home?.prologue({ error: `Generate Error: ${reason}`, typedError: { errorType: 'engine_shutdown', message: reason } });
-    home?.finish(true);
+    (await this.#dial(record))?.refuse({ errorType: 'engine_shutdown', message: reason });
     record.complete({ status: 'error', errorType: 'unavailable', detail: reason });
+    this.#leave();
+  }
+
+  #leave(): void {
     this.request.entry.inFlight -= 1;
-    void (home?.closed ?? Promise.resolve()).then(() => this.onGone(this));
+    void (this.#home?.closed ?? Promise.resolve()).then(() => this.onGone(this));
   }
 
   /** Kills the request from this side. */
@@ -108,8 +92,7 @@ export class HandledRequest implements Work, HomeCallEvents {
   #begin(): RequestRecord {
     const { headers, control, entry } = this.request;
     this.#record = new RequestRecord(headers, control.id, entry, this.settings);
-    const { requestId, xRequestId, span } = this.#record;
-    this.#context = new WorkerRequestContext(requestId, xRequestId, headers, control.metadata, entry, span, this.settings.logger);
+    this.#context = new WorkerRequestContext(headers, control.metadata, entry, this.#record, this.settings.logger);
     if (this.#cancelled !== undefined) this.#context.cancel(this.#cancelled);
     return this.#record;
   }
@@ -190,15 +173,14 @@ export class HandledRequest implements Work, HomeCallEvents {
   #finish(record: RequestRecord, home: HomeCall, codec: PayloadCodec): void {
     if (this.#killedMeanwhile()) return this.#leaveItems();
     void home.send(streamItemContent(codec, { completeFinal: true }));
-    home.finish(true);
+    home.finish();
     record.complete(this.#cancelled === undefined ? { status: 'success', errorType: '' } : this.#cancelledOutcome());
   }
 
   /** A prologue error: there will be no stream. */
   #refuse(record: RequestRecord, home: HomeCall, error: unknown, errorType: 'internal' | 'validation'): void {
     const typedError = errorType === 'validation' ? { errorType: 'invalid_argument' as const, message: `the request body cannot be read: ${textOf(error)}` } : toDynamoError(error);
-    home.prologue({ error: `Generate Error: ${typedError.message}`, typedError });
-    home.finish(true);
+    home.refuse(typedError);
     if (!this.#killedMeanwhile()) this.#failed(record, error, errorType);
   }
 
@@ -240,8 +222,4 @@ function iteratorOf(result: HandlerResult<unknown>): Items {
 
 function isCancellation(error: unknown): boolean {
   return isDynamoTracingError(error, 'ERR_CANCELLED') || (error instanceof Error && error.name === 'AbortError');
-}
-
-function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

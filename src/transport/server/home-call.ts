@@ -1,20 +1,15 @@
 import type { Duplex } from 'node:stream';
-import { decodeStreamControl, encodeHandshake, encodePrologue, encodeStreamControl, encodeTwoPart, type Prologue, type TwoPartFrame } from '../../protocol/index.js';
+import { decodeStreamControl, encodeHandshake, encodePrologue, encodeStreamControl, encodeTwoPart, TwoPartDecoder, type DynamoError, type Prologue, type TwoPartFrame } from '../../protocol/index.js';
 import { Deadline } from '../deadline.js';
-import { FrameSource } from '../frame-source.js';
-import { FrameWriter } from './frame-writer.js';
-
-export interface HomeCallSettings {
-  readonly finTimeoutMs: number;
-  readonly maxMessageSize: number;
-}
+import type { ServerSettings } from '../settings.js';
+import { FrameWriter } from '../writers.js';
 
 /** What the caller wants of a request that is being served. */
 export interface HomeCallEvents {
   /** It wants no more items. */
   onStop(): void;
-  /** It wants nothing any more (`kill`), or it is gone. */
-  onKill(reason: 'kill' | 'lost'): void;
+  /** It wants nothing any more, or it is gone. */
+  onKill(): void;
 }
 
 /** A header up to this size is copied behind its lengths: two writes of small pieces cost more. */
@@ -33,7 +28,7 @@ export class HomeCall {
   /** Settles when the socket is closed, whoever closed it. Never rejects. */
   readonly closed: Promise<void>;
   readonly #writer: FrameWriter;
-  readonly #frames = new FrameSource(MAX_CONTROL_SIZE);
+  readonly #frames = new TwoPartDecoder(MAX_CONTROL_SIZE);
   #state: 'open' | 'finishing' | 'closed' = 'open';
   #stopped = false;
   #finDeadline: Deadline | undefined;
@@ -43,7 +38,7 @@ export class HomeCall {
   constructor(
     private readonly socket: Duplex,
     subject: string,
-    private readonly settings: HomeCallSettings,
+    private readonly settings: Pick<ServerSettings, 'finTimeoutMs' | 'maxMessageSize'>,
     private readonly events: HomeCallEvents,
   ) {
     this.#writer = new FrameWriter(socket);
@@ -56,7 +51,7 @@ export class HomeCall {
     for (const chunk of encodeTwoPart(encodeHandshake({ subject, streamType: 'response' }), undefined, { coalesceBelow: COALESCE_BELOW })) socket.write(chunk);
   }
 
-  /** Says whether there will be a response. */
+  /** Says that there will be a response, or why there will be none. */
   prologue(prologue: Prologue = {}): void {
     if (this.#state === 'open') this.#writer.write(encodeTwoPart(encodePrologue(prologue), undefined, { coalesceBelow: COALESCE_BELOW }));
   }
@@ -72,11 +67,17 @@ export class HomeCall {
     return new Promise((resolve) => (this.#onDrain = resolve));
   }
 
-  /** Nothing follows: sends the sentinel if asked to and waits for the caller to close, for a bounded time. */
-  finish(sentinel: boolean): void {
+  /** Says that there will be no response, and why. */
+  refuse(typedError: DynamoError): void {
+    this.prologue({ error: `Generate Error: ${typedError.message}`, typedError });
+    this.finish();
+  }
+
+  /** Nothing follows: sends the sentinel and waits for the caller to close, for a bounded time. */
+  finish(): void {
     if (this.#state !== 'open') return this.destroy();
     this.#state = 'finishing';
-    if (sentinel) this.#writer.write(SENTINEL);
+    this.#writer.write(SENTINEL);
     this.#finDeadline = new Deadline(this.settings.finTimeoutMs, () => this.socket.destroy());
     if (this.socket.readableEnded) this.#writer.end();
   }
@@ -91,7 +92,7 @@ export class HomeCall {
       const control = frame.kind === 'refused' ? undefined : controlOf(frame);
       if (control === 'stop') this.#onStop();
       // A sentinel, data or anything unreadable from the caller breaks the protocol: Dynamo takes it for a kill too.
-      else return this.#onKill('kill');
+      else return this.#onKill();
     }
   }
 
@@ -104,21 +105,21 @@ export class HomeCall {
   /** The caller has sent everything. Before our last frame that means it is gone, unless it asked to stop. */
   #onEnd(): void {
     if (this.#state === 'finishing') this.#writer.end();
-    else if (!this.#stopped) this.#onKill('lost');
+    else if (!this.#stopped) this.#onKill();
   }
 
-  #onKill(reason: 'kill' | 'lost'): void {
+  #onKill(): void {
     if (this.#state === 'closed') return;
     const wasOpen = this.#state === 'open';
     this.#state = 'closed';
     this.socket.destroy();
     this.#release();
-    if (wasOpen) this.events.onKill(reason);
+    if (wasOpen) this.events.onKill();
   }
 
   #onClose(): void {
     this.#finDeadline?.clear();
-    this.#onKill('lost');
+    this.#onKill();
   }
 
   #release(): void {

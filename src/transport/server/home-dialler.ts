@@ -1,16 +1,10 @@
 import type { Duplex } from 'node:stream';
 import { DynamoTracingError, errorFact } from '../../errors/index.js';
-import { ConnectGate } from '../connecting.js';
 import { Deadline } from '../deadline.js';
-import { onceConnected, openSocket } from '../sockets.js';
-import type { Network, NetworkTarget } from '../types.js';
-
-export interface DialSettings {
-  readonly network: Network;
-  readonly connectTimeoutMs: number;
-  /** Connections being opened at one time to one host. */
-  readonly callHomeConnectLimit: number;
-}
+import { cancelled, Deferred } from '../endings.js';
+import { ConnectGate, onceConnected, openSocket } from '../sockets.js';
+import type { ServerSettings } from '../settings.js';
+import type { NetworkTarget } from '../types.js';
 
 /** Dynamo's pause after a lack of local addresses, in milliseconds. */
 const RETRY_MS = 200;
@@ -19,23 +13,20 @@ const RETRY_MS = 200;
 export class HomeDialler {
   readonly #gates = new Map<string, ConnectGate>();
 
-  constructor(private readonly settings: DialSettings) {}
+  constructor(private readonly settings: ServerSettings) {}
 
   dial({ host, port }: NetworkTarget): Dial {
-    let gate = this.#gates.get(host);
-    if (gate === undefined) this.#gates.set(host, (gate = new ConnectGate(this.settings.callHomeConnectLimit)));
-    const used = gate;
+    const gate = this.#gates.get(host) ?? new ConnectGate(this.settings.callHomeConnectLimit);
+    this.#gates.set(host, gate);
     return new Dial({ host, port }, this.settings, gate, () => {
-      if (used.idle && this.#gates.get(host) === used) this.#gates.delete(host);
+      if (gate.idle && this.#gates.get(host) === gate) this.#gates.delete(host);
     });
   }
 }
 
 /** One attempt to reach a caller, its wait for a place included; a lack of local addresses is tried again until the time is up. */
 export class Dial {
-  readonly #opened: Promise<Duplex>;
-  #resolve!: (socket: Duplex) => void;
-  #reject!: (error: unknown) => void;
+  readonly #opened = new Deferred<Duplex>();
   #socket: Duplex | undefined;
   #over = false;
   #cancelled = false;
@@ -45,14 +36,10 @@ export class Dial {
 
   constructor(
     private readonly target: NetworkTarget,
-    private readonly settings: DialSettings,
+    private readonly settings: ServerSettings,
     private readonly gate: ConnectGate,
     private readonly onOver: () => void,
   ) {
-    this.#opened = new Promise((resolve, reject) => {
-      this.#resolve = resolve;
-      this.#reject = reject;
-    });
     const { connectTimeoutMs: timeoutMs } = settings;
     this.#deadline = new Deadline(timeoutMs, () => this.#fail(this.#error('ERR_CONNECT_TIMEOUT', `was not reached within ${timeoutMs} ms`, { timeoutMs })));
     this.#open();
@@ -60,7 +47,7 @@ export class Dial {
 
   /** The open connection. @throws ERR_CONNECT_FAILED, ERR_CONNECT_TIMEOUT, ERR_CANCELLED */
   async opened(): Promise<Duplex> {
-    const socket = await this.#opened;
+    const socket = await this.#opened.promise;
     // Whoever waited comes a moment later: it may have been cancelled or broken meanwhile, and nobody would be told any more.
     if (this.#cancelled) socket.destroy();
     if (socket.destroyed) throw this.#cancelled ? cancelled() : this.#error('ERR_CONNECT_FAILED', 'broke as it was reached', {});
@@ -80,7 +67,7 @@ export class Dial {
     socket.on('error', (error) => (cause ??= error));
     socket.once('close', () => this.#onClosed(cause));
     onceConnected(socket, () => {
-      if (this.#end()) this.#resolve(socket);
+      if (this.#end()) this.#opened.resolve(socket);
     });
   }
 
@@ -95,7 +82,7 @@ export class Dial {
     if (this.#over) return;
     this.#socket?.destroy(); // before its place goes to the next
     this.#end();
-    this.#reject(error);
+    this.#opened.reject(error);
   }
 
   #end(): boolean {
@@ -118,8 +105,4 @@ export class Dial {
     const { host, port } = this.target;
     return new DynamoTracingError(code, `the caller's response plane ${host}:${port} ${says}`, facts);
   }
-}
-
-function cancelled(): DynamoTracingError {
-  return new DynamoTracingError('ERR_CANCELLED', 'the request was cancelled before its caller was reached');
 }

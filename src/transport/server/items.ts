@@ -1,5 +1,5 @@
-import { errorFact, isDynamoTracingError } from '../../errors/index.js';
-import { annotatedToWire, dataItemContent, DYNAMO_ERROR_NAMES, errorFromWire, sentTypeOf, streamItemContent, type Annotated, type DynamoError, type DynamoErrorName, type PayloadCodec } from '../../protocol/index.js';
+import { DYNAMO_ERROR_NAMES, errorFact, isDynamoTracingError, sentTypeOf, type DynamoErrorName } from '../../errors/index.js';
+import { annotatedToWire, dataItemContent, errorFromWire, streamItemContent, type Annotated, type DynamoError, type PayloadCodec } from '../../protocol/index.js';
 
 /** Marks an object as an envelope; Python workers use the same key. */
 const MARK = '_dynamo_annotated';
@@ -85,7 +85,8 @@ function statusOf(error: unknown): number | undefined {
   return [errorFact(error, 'status'), errorFact(error, 'statusCode'), errorFact(error, 'code')].find((fact): fact is number => typeof fact === 'number' && fact >= 100 && fact < 600);
 }
 
-function textOf(error: unknown): string {
+/** What an error says. */
+export function textOf(error: unknown): string {
   const message = errorFact(error, 'message');
   return typeof message === 'string' ? message : String(error);
 }

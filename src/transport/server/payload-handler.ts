@@ -2,24 +2,19 @@ import { RateLimit } from '../../internal/index.js';
 import { RECORD_TARGETS } from '../../logging/index.js';
 import { ACK_ACCEPTED, ACK_AT_CAPACITY, ACK_POOL_CLOSED, type RequestHeaders, type TcpStreamConnectionInfo } from '../../protocol/index.js';
 import { Deadline } from '../deadline.js';
+import { Deferred } from '../endings.js';
+import type { ServerSettings } from '../settings.js';
 import { CLOSE_WAIT_MS } from '../sockets.js';
-import type { EndpointEntry } from './endpoint-entry.js';
-import { readEnvelope, type Envelope } from './envelope.js';
-import { HandledRequest, type HandledRequestSettings } from './handled-request.js';
-import { HomeCall, type HomeCallSettings } from './home-call.js';
-import { HomeDialler, type Dial, type DialSettings } from './home-dialler.js';
+import { HandledRequest } from './handled-request.js';
+import { HomeCall } from './home-call.js';
+import { HomeDialler, type Dial } from './home-dialler.js';
 import { RequestRecord } from './request-record.js';
-import { WorkPool, type Work } from './work-pool.js';
-
-export interface PayloadHandlerSettings extends HandledRequestSettings, DialSettings {
-  /** Whether callers at this address are called. */
-  readonly callHomeHosts: (host: string) => boolean;
-  readonly workerPoolSize: number;
-  readonly workQueueSize: number;
-}
+import { readEnvelope, type EndpointEntry, type Envelope } from './taken-request.js';
 
 /** What waits for its turn or has it. */
-interface TakenWork extends Work {
+export interface Work {
+  /** Has its turn, until its place is free. Never rejects. */
+  run(): Promise<void>;
   /** Ends it before its turn. Never rejects. */
   abandon(): Promise<void>;
   /** Ends it at once. */
@@ -31,14 +26,14 @@ interface TakenWork extends Work {
  * can stand behind several planes; its bounds hold for all of them together.
  */
 export class PayloadHandler {
-  readonly #pool: WorkPool<TakenWork>;
-  readonly #active = new Set<TakenWork>();
+  readonly #pool: WorkPool;
+  readonly #active = new Set<Work>();
   readonly #dialler: HomeDialler;
   readonly #warnings = new RateLimit(1000);
-  #onIdle: (() => void) | undefined;
+  #drained: Deferred<'idle' | 'killed'> | undefined;
   #draining = false;
 
-  constructor(private readonly settings: PayloadHandlerSettings) {
+  constructor(private readonly settings: ServerSettings) {
     this.#pool = new WorkPool(settings.workerPoolSize, settings.workQueueSize);
     this.#dialler = new HomeDialler(settings);
   }
@@ -67,7 +62,7 @@ export class PayloadHandler {
     return ACK_ACCEPTED;
   }
 
-  #take(work: TakenWork): void {
+  #take(work: Work): void {
     this.#active.add(work);
     this.#pool.submit(work);
   }
@@ -83,12 +78,11 @@ export class PayloadHandler {
   async drain(graceMs: number): Promise<void> {
     this.#draining = true;
     if (this.#active.size === 0) return;
-    const idle = new Promise<void>((resolve) => (this.#onIdle = resolve));
-    let deadline: Deadline | undefined;
-    const grace = new Promise<'over'>((resolve) => (deadline = new Deadline(graceMs, () => resolve('over'))));
-    const result = await Promise.race([idle, grace]);
-    deadline?.clear();
-    if (result === 'over') await this.#killAll();
+    this.#drained = new Deferred();
+    const deadline = new Deadline(graceMs, () => this.#drained?.resolve('killed'));
+    const end = await this.#drained.promise;
+    deadline.clear();
+    if (end === 'killed') await this.#killAll();
   }
 
   async #killAll(): Promise<void> {
@@ -110,16 +104,16 @@ export class PayloadHandler {
     return `Invalid request: ${problem}`;
   }
 
-  readonly #onGone = (work: TakenWork): void => {
+  readonly #onGone = (work: Work): void => {
     this.#active.delete(work);
-    if (this.#active.size === 0) this.#onIdle?.();
+    if (this.#active.size === 0) this.#drained?.resolve('idle');
   };
 }
 
 const NOBODY = { onStop: (): void => undefined, onKill: (): void => undefined };
 
 /** A call home only to say in the prologue that there will be no response. It takes its turn as a request does; a caller that is gone is none. */
-export class RefusedRequest implements Work {
+class RefusedRequest implements Work {
   #dialling: Dial | undefined;
   #call: HomeCall | undefined;
 
@@ -127,7 +121,7 @@ export class RefusedRequest implements Work {
     private readonly home: TcpStreamConnectionInfo,
     private readonly message: string,
     private readonly dialler: HomeDialler,
-    private readonly settings: HomeCallSettings,
+    private readonly settings: ServerSettings,
     private readonly onGone: (request: RefusedRequest) => void,
   ) {}
 
@@ -136,8 +130,7 @@ export class RefusedRequest implements Work {
     try {
       this.#dialling = this.dialler.dial(this.home);
       this.#call = new HomeCall(await this.#dialling.opened(), this.home.subject, { ...this.settings, finTimeoutMs: CLOSE_WAIT_MS }, NOBODY);
-      this.#call.prologue({ error: `Generate Error: ${this.message}`, typedError: { errorType: 'invalid_argument', message: this.message } });
-      this.#call.finish(true);
+      this.#call.refuse({ errorType: 'invalid_argument', message: this.message });
       await this.#call.closed;
     } catch {
       // Nobody is there to be told.
@@ -153,4 +146,53 @@ export class RefusedRequest implements Work {
     this.#dialling?.cancel();
     this.#call?.destroy();
   }
+}
+
+/** Runs a bounded number of jobs at one time; a bounded number more wait in order. */
+class WorkPool {
+  #running = 0;
+  #queue: Work[] = [];
+  /** Where the queue begins: taking the first of an array of thousands moves all the others. */
+  #head = 0;
+
+  constructor(
+    private readonly size: number,
+    private readonly queueSize: number,
+  ) {}
+
+  /** Whether another job would be taken. */
+  get hasRoom(): boolean {
+    return this.#running < this.size || this.#queue.length - this.#head < this.queueSize;
+  }
+
+  /** Starts the job in a turn of its own, or queues it. Ask `hasRoom` first. */
+  submit(work: Work): void {
+    if (this.#running < this.size) this.#start(work);
+    else this.#queue.push(work);
+  }
+
+  /** Takes the jobs that have not begun. */
+  dropQueued(): Work[] {
+    const left = this.#queue.slice(this.#head);
+    this.#queue = [];
+    this.#head = 0;
+    return left;
+  }
+
+  #start(work: Work): void {
+    this.#running += 1;
+    void Promise.resolve(work).then((job) => job.run()).then(this.#onDone);
+  }
+
+  readonly #onDone = (): void => {
+    this.#running -= 1;
+    const next = this.#queue[this.#head];
+    if (next === undefined) return;
+    this.#head += 1;
+    if (this.#head * 2 >= this.#queue.length) {
+      this.#queue = this.#queue.slice(this.#head);
+      this.#head = 0;
+    }
+    this.#start(next);
+  };
 }

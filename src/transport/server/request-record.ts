@@ -1,16 +1,13 @@
 import { ROOT_CONTEXT, trace, type Context } from '@opentelemetry/api';
+import { DynamoTracingError } from '../../errors/index.js';
 import { monotonicMs } from '../../internal/index.js';
-import { RECORD_TARGETS, type Log } from '../../logging/index.js';
+import { createRequestLogger, RECORD_TARGETS, type Log, type RequestLogger } from '../../logging/index.js';
 import type { RequestHeaders } from '../../protocol/index.js';
-import { SPANS, startSpan, type SpanSettings, type TracedSpan } from '../../spans/index.js';
-import { extractTrace, isUsableXRequestId, newRequestId, remoteSpanContext } from '../../trace-context/index.js';
-import type { EndpointEntry } from './endpoint-entry.js';
-
-export interface RecordSettings {
-  readonly logger: Log;
-  readonly attributes: SpanSettings;
-  readonly lifecycleLevel: 'info' | 'debug';
-}
+import { SPANS, startSpan, type TracedSpan } from '../../spans/index.js';
+import { currentTraceContext, extractTrace, isUsableXRequestId, newRequestId, remoteSpanContext, traceHeaders, type DistributedTraceContext, type TraceHeaders } from '../../trace-context/index.js';
+import type { ServerSettings } from '../settings.js';
+import type { RequestContext } from '../types.js';
+import type { EndpointEntry } from './taken-request.js';
 
 /** How a request ended for the worker. */
 export interface RequestOutcome {
@@ -36,7 +33,7 @@ export class RequestRecord {
     headers: RequestHeaders,
     controlId: string | undefined,
     private readonly entry: EndpointEntry,
-    private readonly settings: RecordSettings,
+    private readonly settings: ServerSettings,
   ) {
     this.requestId = requestIdOf(headers, controlId);
     this.xRequestId = usable(headers['x-request-id']);
@@ -74,4 +71,72 @@ function requestIdOf(headers: RequestHeaders, controlId: string | undefined): st
 
 function usable(id: string | undefined): string | undefined {
   return id !== undefined && isUsableXRequestId(id) ? id : undefined;
+}
+
+/** What a handler gets. The signal and the logger are made when they are first asked for. */
+export class WorkerRequestContext implements RequestContext {
+  readonly requestId: string;
+  readonly xRequestId: string | undefined;
+  private readonly span: TracedSpan;
+  readonly namespace: string;
+  readonly component: string;
+  readonly endpoint: string;
+  readonly instanceId: bigint;
+  #controller: AbortController | undefined;
+  #log: RequestLogger | undefined;
+  #stopped = false;
+  #killed = false;
+
+  constructor(
+    readonly headers: RequestHeaders,
+    readonly metadata: Readonly<Record<string, string>>,
+    entry: EndpointEntry,
+    { requestId, xRequestId, span }: RequestRecord,
+    private readonly recorder: Log,
+  ) {
+    this.requestId = requestId;
+    this.xRequestId = xRequestId;
+    this.span = span;
+    ({ namespace: this.namespace, component: this.component, endpoint: this.endpoint, instanceId: this.instanceId } = entry);
+  }
+
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#stopped) this.#abort();
+    }
+    return this.#controller.signal;
+  }
+
+  get stopped(): boolean {
+    return this.#stopped;
+  }
+
+  get killed(): boolean {
+    return this.#killed;
+  }
+
+  get trace(): DistributedTraceContext {
+    return currentTraceContext(this.span.context) ?? this.span.scope;
+  }
+
+  get log(): RequestLogger {
+    return (this.#log ??= createRequestLogger(this.recorder, this.span.context));
+  }
+
+  traceHeaders(): TraceHeaders {
+    return traceHeaders(this.span.context);
+  }
+
+  /** @internal The caller wants no more, or nothing any more. */
+  cancel(signal: 'stop' | 'kill'): void {
+    this.#killed ||= signal === 'kill';
+    if (this.#stopped) return;
+    this.#stopped = true;
+    if (this.#controller !== undefined) this.#abort();
+  }
+
+  #abort(): void {
+    this.#controller?.abort(new DynamoTracingError('ERR_CANCELLED', 'the caller cancelled the request', { signal: this.#killed ? 'kill' : 'stop' }));
+  }
 }

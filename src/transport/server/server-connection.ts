@@ -1,22 +1,8 @@
 import type { Duplex } from 'node:stream';
-import { ACK_ACCEPTED, encodeAck, RequestFrameDecoder, tooLargeAck, type RequestFrame } from '../../protocol/index.js';
+import { ACK_ACCEPTED, ACK_POOL_CLOSED, encodeAck, RequestFrameDecoder, tooLargeAck, type RequestFrame } from '../../protocol/index.js';
 import { Deadline } from '../deadline.js';
+import type { ServerSettings } from '../settings.js';
 import { finish } from '../sockets.js';
-
-export interface ServerConnectionSettings {
-  readonly maxMessageSize: number;
-  /** 0 never. */
-  readonly idleTimeoutMs: number;
-  /** 0 for ever. */
-  readonly frameTimeoutMs: number;
-}
-
-/** The answer to a frame. */
-export interface Admission {
-  readonly ack: string;
-  /** The connection is closed after it. */
-  readonly close?: boolean;
-}
 
 /** Reads the request frames of one connection and writes their acks, strictly in order: each is decided before the next is read. */
 export class ServerConnection {
@@ -28,8 +14,9 @@ export class ServerConnection {
 
   constructor(
     private readonly socket: Duplex,
-    private readonly admit: (frame: RequestFrame) => Admission,
-    private readonly settings: ServerConnectionSettings,
+    /** The ack of a frame. */
+    private readonly admit: (frame: RequestFrame) => string,
+    private readonly settings: Pick<ServerSettings, 'maxMessageSize' | 'idleTimeoutMs' | 'frameTimeoutMs'>,
   ) {
     this.#decoder = new RequestFrameDecoder(settings.maxMessageSize);
     socket.on('error', () => socket.destroy());
@@ -51,9 +38,9 @@ export class ServerConnection {
     this.#decoder.push(chunk);
     for (let frame = this.#decoder.next(); frame !== undefined; frame = this.#decoder.next()) {
       this.#stopFrameTimer();
-      const answer = frame.kind === 'refused' ? { ack: tooLargeAck(frame.size, frame.limit), close: true } : this.admit(frame);
-      this.#ack(answer.ack);
-      if (answer.close === true) return this.#finish();
+      const ack = frame.kind === 'refused' ? tooLargeAck(frame.size, frame.limit) : this.admit(frame);
+      this.#ack(ack);
+      if (frame.kind === 'refused' || ack === ACK_POOL_CLOSED) return this.#finish();
     }
     this.#flush();
     if (this.#decoder.midFrame) this.#startFrameTimer();

@@ -1,15 +1,16 @@
 import type { Duplex } from 'node:stream';
-import { DynamoTracingError } from '../../errors/index.js';
 import { invalidOption } from '../../internal/index.js';
-import { ACK_INVALID_PATH, ACK_POOL_CLOSED, formatWorkerAddress, MAX_FIELD_SIZE, unknownEndpointAck, type RequestFrame } from '../../protocol/index.js';
+import { ACK_INVALID_PATH, formatWorkerAddress, MAX_FIELD_SIZE, unknownEndpointAck, type RequestFrame } from '../../protocol/index.js';
 import { callDuration } from '../deadline.js';
 import type { EndpointName } from '../discovery/index.js';
 import { instanceIdOption, newInstanceId } from '../discovery/record.js';
+import { closed } from '../endings.js';
+import { LazyListener } from '../sockets.js';
 import { readServerOptions, type RequestPlaneServerOptions, type ServerSettings } from '../settings.js';
-import type { EndpointHandler, EndpointOptions, NetworkListener, NetworkTarget, ServedEndpoint } from '../types.js';
-import { makeEndpoint, type EndpointEntry } from './endpoint-entry.js';
+import type { EndpointHandler, EndpointOptions, NetworkTarget, ServedEndpoint } from '../types.js';
 import { PayloadHandler } from './payload-handler.js';
-import { ServerConnection, type Admission } from './server-connection.js';
+import { ServerConnection } from './server-connection.js';
+import { makeEndpoint, type EndpointEntry } from './taken-request.js';
 
 /**
  * Serves endpoints over Dynamo's TCP request plane: any number on one port, with bounded concurrency, and the worker's side
@@ -31,8 +32,7 @@ export class RequestPlaneServer {
   readonly #settings: ServerSettings;
   readonly #endpoints = new Map<string, EndpointEntry>();
   readonly #connections = new Set<ServerConnection>();
-  #listening: Promise<NetworkListener> | undefined;
-  #bound: NetworkListener | undefined;
+  readonly #listener: LazyListener;
   #closing: Promise<void> | undefined;
 
   /** @throws ERR_OPTION_INVALID, ERR_ENV_INVALID */
@@ -40,20 +40,14 @@ export class RequestPlaneServer {
     this.#settings = readServerOptions(options);
     this.instanceId = this.#settings.instanceId ?? newInstanceId();
     this.payloads = new PayloadHandler(this.#settings);
+    const { network, host, port } = this.#settings;
+    this.#listener = new LazyListener(network, { host, port }, 'requests', (socket) => this.#onConnection(socket));
   }
 
   /** Opens the port. Later calls give the same. @throws ERR_LISTEN_FAILED, ERR_CLIENT_CLOSED */
   async listen(): Promise<NetworkTarget> {
-    if (this.#closing !== undefined) throw serverClosed('the server is closed');
-    const { network, host, port } = this.#settings;
-    this.#listening ??= network.listen(host, port, (socket) => this.#onConnection(socket));
-    try {
-      this.#bound = await this.#listening;
-    } catch (cause) {
-      this.#listening = undefined;
-      throw new DynamoTracingError('ERR_LISTEN_FAILED', `cannot listen for requests on ${host}:${port}`, { host, port, cause });
-    }
-    return { host: this.#bound.host, port: this.#bound.port };
+    const { host, port } = await this.#listener.open();
+    return { host, port };
   }
 
   /**
@@ -81,11 +75,10 @@ export class RequestPlaneServer {
   }
 
   async #close(graceMs: number): Promise<void> {
-    const listener = await this.#listening?.catch(() => undefined);
-    const closed = listener?.close();
+    const ended = this.#listener.close();
     await this.payloads.drain(graceMs);
     for (const connection of this.#connections) connection.destroy();
-    await closed;
+    await ended;
   }
 
   #served(entry: EndpointEntry, path: string): ServedEndpoint {
@@ -102,8 +95,9 @@ export class RequestPlaneServer {
   }
 
   #addressOf(path: string): string {
-    if (this.#bound === undefined) throw serverClosed('the server does not listen yet: an address needs a port');
-    return `tcp://${formatWorkerAddress({ host: this.#settings.advertiseHost ?? this.#bound.host, port: this.#bound.port, endpointPath: path })}`;
+    const { bound } = this.#listener;
+    if (bound === undefined) throw closed('the server does not listen yet: an address needs a port');
+    return `tcp://${formatWorkerAddress({ host: this.#settings.advertiseHost ?? bound.host, port: bound.port, endpointPath: path })}`;
   }
 
   #onConnection(socket: Duplex): void {
@@ -114,22 +108,15 @@ export class RequestPlaneServer {
     socket.once('close', () => this.#connections.delete(connection));
   }
 
-  #admit(frame: RequestFrame): Admission {
-    const { endpointPath, headers, payload } = frame;
-    if (endpointPath === undefined) return { ack: ACK_INVALID_PATH };
+  #admit({ endpointPath, headers, headersMalformed, payload }: RequestFrame): string {
+    if (endpointPath === undefined) return ACK_INVALID_PATH;
     const entry = this.#endpoints.get(endpointPath);
-    // The newer wording of the two: older callers understand its prefix, whereas the older wording leaves them waiting for ever.
-    if (entry === undefined) return { ack: unknownEndpointAck(endpointPath) };
-    if (frame.headersMalformed) this.payloads.warnMalformedHeaders(entry);
-    const ack = this.payloads.accept(headers, payload, entry);
-    return { ack, close: ack === ACK_POOL_CLOSED };
+    if (entry === undefined) return unknownEndpointAck(endpointPath);
+    if (headersMalformed) this.payloads.warnMalformedHeaders(entry);
+    return this.payloads.accept(headers, payload, entry);
   }
 }
 
 function pathOf({ instanceId, endpoint }: EndpointEntry): string {
   return `${instanceId.toString(16)}/${endpoint}`;
-}
-
-function serverClosed(message: string): DynamoTracingError {
-  return new DynamoTracingError('ERR_CLIENT_CLOSED', message);
 }

@@ -1,7 +1,7 @@
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { until } from '../../support/until';
-import { natsDispatch, natsSubject, connectNats } from '../../../src/transport/nats/index.js';
+import { natsDispatch, natsSubject, connectNats } from 'dynamo-tracing/transport';
 import { optionsFromEnv } from '../../../src/transport/nats/connection.js';
 import { describeWithNats, startNatsServer, type NatsServer } from '../../support/nats-server.js';
 

@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { RequestPlaneClient } from '../../../src/transport/client/client.js';
 import { FileDiscovery } from '../../../src/transport/discovery/index.js';
-import { NatsRequestPlaneClient, serveNats, type NatsEndpoint } from '../../../src/transport/nats/index.js';
-import { Router } from '../../../src/transport/router/index.js';
+import { NatsRequestPlaneClient, serveNats, type NatsEndpoint } from 'dynamo-tracing/transport';
+import { Router } from 'dynamo-tracing/transport';
 import { RequestPlaneServer } from '../../../src/transport/server/server.js';
 import type { EndpointHandler, RequestContext } from '../../../src/transport/types.js';
 import { setTraceScope, TextTraceState } from '../../../src/trace-context/index.js';
@@ -129,7 +129,7 @@ describeWithNats('Dynamo\'s NATS request plane over a real nats-server', () => {
       signal.addEventListener('abort', () => (aborted = true));
       for (let n = 0; !signal.aborted; n += 1) {
         yield n;
-        await new Promise((resolve) => setTimeout(resolve, 5));
+        await new Promise((resolve) => setImmediate(resolve));
       }
     });
     for await (const n of client.generate<number>(subject, {})) if (n === 2) break;

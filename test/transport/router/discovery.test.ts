@@ -36,7 +36,7 @@ async function silent(): Promise<{ address: string; requests: () => number; conn
 }
 
 describe('a worker whose record vanishes', () => {
-  it('fails the calls that wait for it at once, as disconnected', async () => {
+  it('fails the calls that wait for it, as disconnected', async () => {
     const worker = await silent();
     const record = await announce(worker.address, 1n);
     const call = failure(collect(router().generate('x')));
@@ -116,7 +116,7 @@ it('addresses that were left alone are forgotten when their time is up, and when
     now += 10;
   }
   expect(selection.inhibited).toBe(100);
-  selection.forget(worker(500));
+  selection.release(worker(500));
   expect(selection.inhibited).toBe(99);
 });
 

@@ -1,8 +1,8 @@
 import { ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
-import { describe, expect, it, jest } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { DynamoTracingError, type ErrorCode } from '../../../src/errors/index.js';
 import type { Instance } from '../../../src/transport/discovery/index.js';
-import { Router, type RoutedStream, type RouterOptions } from '../../../src/transport/router/index.js';
+import { Router, type RoutedStream, type RouterOptions } from 'dynamo-tracing/transport';
 import { BEGUN, killed, ScriptedClient, type Script } from './scripted-client.js';
 import { recordSpans } from './spans.js';
 
@@ -398,6 +398,78 @@ describe('a worker that failed', () => {
     await collect(r.generate({}));
     await collect(r.generate({}));
     expect(client.calls.map(({ address }) => address)).toEqual([A, B, A, B]);
+  });
+});
+
+describe('a worker whose record vanishes from discovery while it has not begun to answer', () => {
+  beforeEach(() => {
+    jest.useFakeTimers({ doNotFake: ['hrtime', 'nextTick', 'performance', 'queueMicrotask', 'setImmediate', 'clearImmediate', 'setInterval', 'clearInterval', 'Date'] });
+  });
+  afterEach(() => {
+    jest.useRealTimers();
+  });
+
+  const instance: Instance = { namespace: 'd', component: 'b', endpoint: 'g', instanceId: 1n, transport: { tcp: A }, codec: 'json' };
+  const turns = async (): Promise<void> => {
+    for (let turn = 0; turn < 5; turn += 1) await new Promise(setImmediate);
+  };
+
+  /** A call that waits for its worker, with what discovery shows. */
+  async function waiting(): Promise<{ call: Promise<IteratorResult<unknown>>; show: (instances: readonly Instance[]) => Promise<void>; answer: () => void; outcome: () => string }> {
+    let answer!: () => void;
+    let changed!: () => void;
+    const answered = new Promise<void>((resolve) => (answer = resolve));
+    const list = { instances: [instance] as readonly Instance[], onChange: (listener: () => void) => void (changed = listener), close: () => undefined };
+    const script: Script = async function * (call) {
+      await Promise.race([answered, killed(call)]);
+      yield BEGUN;
+      yield 'answered';
+    };
+    const r = new Router({ client: new ScriptedClient({ [A]: script }), discovery: { watch: async () => list }, endpoint: 'd.b.g', logger: false });
+    const call = r.generate({}).next();
+    let outcome = 'waits';
+    call.then(() => (outcome = 'answered'), () => (outcome = 'failed'));
+    await turns();
+    const show = async (instances: readonly Instance[]): Promise<void> => {
+      list.instances = instances;
+      changed();
+      await turns();
+    };
+    return { call, show, answer, outcome: () => outcome };
+  }
+
+  it('keeps its call when the record is back by the time it is looked for again: a record is missing while it is written anew', async () => {
+    const { call, show, answer, outcome } = await waiting();
+    await show([]);
+    expect(outcome()).toBe('waits');
+    await show([{ ...instance }]);
+    jest.runOnlyPendingTimers();
+    await turns();
+    expect(outcome()).toBe('waits');
+    answer();
+    await expect(call).resolves.toEqual({ done: false, value: 'answered' });
+  });
+
+  it('loses its call with ERR_CONNECTION_CLOSED when the record stays away', async () => {
+    const { call, show, outcome } = await waiting();
+    const failed = expect(call).rejects.toMatchObject({ code: 'ERR_CONNECTION_CLOSED', address: A });
+    await show([]);
+    expect(outcome()).toBe('waits');
+    jest.runOnlyPendingTimers();
+    await failed;
+    expect(recorded.spans()).toMatchObject([{ attributes: { 'request.outcome': 'worker_disconnected' } }]);
+  });
+
+  it('keeps its call when the record goes and comes back several times', async () => {
+    const { call, show, answer } = await waiting();
+    for (let absence = 0; absence < 3; absence += 1) {
+      await show([]);
+      await show([{ ...instance }]);
+    }
+    jest.runOnlyPendingTimers();
+    await turns();
+    answer();
+    await expect(call).resolves.toEqual({ done: false, value: 'answered' });
   });
 });
 

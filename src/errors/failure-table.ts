@@ -1,4 +1,4 @@
-import type { ErrorCode } from '../errors/index.js';
+import type { ErrorCode } from './table.js';
 
 /** How an error type is spelled on the wire. */
 export type WireErrorType = string | { readonly Backend: string };
@@ -79,6 +79,7 @@ export const FAILURE_CODES = {
   ERR_PROLOGUE_TIMEOUT: { type: 'response_timeout', sent: 'backend_response_timeout', ...STAY },
   ERR_RESPONSE_TIMEOUT: { type: 'response_timeout', sent: 'backend_response_timeout' },
   ERR_CONNECTION_CLOSED: { type: 'disconnected', sent: 'backend_disconnected' },
+  ERR_WORKER_PROTOCOL: { type: 'disconnected', sent: 'backend_disconnected' },
   ERR_STREAM_INCOMPLETE: { type: 'disconnected', sent: 'stream_incomplete' },
   // May be the request's fault: one bad request must not shut out every worker.
   ERR_GENERATE_FAILED: { type: 'cannot_connect', inhibits: false },

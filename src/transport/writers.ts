@@ -1,5 +1,36 @@
-import { dataFrameRoom, encodeTwoPart, writeDataFrame } from '../../protocol/index.js';
-import { TurnWriter } from '../sockets.js';
+import type { Duplex } from 'node:stream';
+import { dataFrameRoom, encodeTwoPart, writeDataFrame } from '../protocol/index.js';
+
+/**
+ * Gathers what is written in one turn of the event loop into one system call: 64 frames of 370 bytes cost a fifth that way.
+ * The turn ends after all promises that are ready have run, so requests sent from their continuations are gathered too.
+ */
+export class TurnWriter {
+  #inTurn = false;
+  readonly #onTurnOver = (): void => this.endTurn();
+
+  constructor(protected readonly socket: Duplex) {}
+
+  /** Writes `chunks` in order; false asks for a pause until `drain`. */
+  write(chunks: readonly Uint8Array[]): boolean {
+    this.beginTurn();
+    let more = true;
+    for (const chunk of chunks) more = this.socket.write(chunk);
+    return more;
+  }
+
+  protected beginTurn(): void {
+    if (this.#inTurn) return;
+    this.#inTurn = true;
+    this.socket.cork();
+    process.nextTick(this.#onTurnOver);
+  }
+
+  protected endTurn(): void {
+    this.#inTurn = false;
+    this.socket.uncork();
+  }
+}
 
 /** Frames with room for this many bytes share a block; the parts of larger ones are written as they are, not copied. */
 const GATHER_BELOW = 4096;

@@ -6,6 +6,7 @@ import type { CarrierTarget } from '../trace-context/index.js';
 import { tcpNetwork, type Network, type RequestPlaneClient, type RequestPlaneClientOptions } from '../transport/index.js';
 import { checkUrl, readLog, type AttachedServer, type AttachOptions } from './attached.js';
 import { HopLog, requestBeingAnswered, tapHttp, watchNats, type AuditReport, type HopKind } from './audit/index.js';
+import { HarnessDynamo, mockModel, ModelStore, type DynamoOptions } from './dynamo/index.js';
 import { HarnessClient } from './harness-client.js';
 import { Leaks, type Closable } from './leaks.js';
 import { MemoryNetwork } from './link/index.js';
@@ -65,6 +66,7 @@ export class Harness {
   readonly #store = new TraceStore();
   readonly #hopLog = new HopLog(this.#store, () => this.#store.changed());
   readonly #workers: HarnessWorker[] = [];
+  readonly #models = new ModelStore((store) => this.own('model store', store));
   readonly #sources: LookupSources = { store: this.#store, hopLog: this.#hopLog, workers: this.#workers, remote: false, readsLogs: false };
   readonly #closed = new AbortController();
   readonly #leaks: Leaks;
@@ -80,13 +82,14 @@ export class Harness {
 
   /**
    * Starts a worker that serves `name` (`namespace.component.endpoint`) with a script: an async generator function, or the
-   * items that it always answers. Default: a {@link mockEngine}.
+   * items that it always answers. Default: a {@link mockEngine}, or a {@link mockModel} when it is a model of Dynamo's frontend.
    */
-  async worker(name: string, script: WorkerScript = mockEngine(), options: WorkerOptions = {}): Promise<HarnessWorker> {
+  async worker(name: string, script?: WorkerScript, options: WorkerOptions = {}): Promise<HarnessWorker> {
     this.#checkOpen();
     const surroundings = { network: this.network, logger: this.settings.logger ?? false, harness: this, onHop: this.#hopLog.hop, onChange: () => this.#store.changed() };
-    const worker = await new HarnessWorker(name, script, options, surroundings).listen();
+    const worker = await new HarnessWorker(name, script ?? (options.model === undefined ? mockEngine() : mockModel()), options, surroundings).listen();
     this.#workers.push(worker);
+    if (options.model !== undefined) await this.#models.announce(worker, options.model, this.settings.transport);
     return worker;
   }
 
@@ -128,6 +131,16 @@ export class Harness {
     this.#checkOpen();
     const proxy = await new HarnessProxy(new URL(checkUrl(target, 'proxy.target')), this.#hopLog.hop, name).listen();
     return this.own(`proxy ${proxy.name}`, proxy);
+  }
+
+  /**
+   * Starts Dynamo's own HTTP frontend before the workers that have a `model`, and waits until it serves them. Needs a Python with
+   * ai-dynamo; {@link missingDynamo} says whether there is one.
+   * @throws ERR_OPTION_INVALID; ERR_DEPENDENCY_MISSING without ai-dynamo; ERR_DYNAMO_FAILED with `log`
+   */
+  async dynamo(options?: DynamoOptions): Promise<HarnessDynamo> {
+    this.#checkOpen();
+    return HarnessDynamo.start(options, this.#models, this);
   }
 
   /** A NATS connection whose messages are audited: give it to the app under test. The connection stays its owner's. */

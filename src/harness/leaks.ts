@@ -7,6 +7,8 @@ import { OpenHandles } from './open-handles.js';
 export interface Closable {
   close(done?: () => void): unknown;
   closeAllConnections?(): void;
+  /** Longest time that it may take, in milliseconds. Default: the harness's `closeTimeoutMs`. */
+  readonly closeTimeoutMs?: number | undefined;
 }
 
 /** Something owned that can say itself what is still open after `close()`. */
@@ -36,7 +38,7 @@ export class Leaks {
   async closeAll(workers: readonly Owned[]): Promise<string[]> {
     const leaks: string[] = [];
     for (const { name, closable, leaks: open = () => [] } of [...this.#owned.reverse(), ...workers]) {
-      const problem = await this.#within(() => closeIt(closable));
+      const problem = await this.#within(() => closeIt(closable), closable.closeTimeoutMs);
       await this.#settled(() => open().length === 0);
       leaks.push(...[...(problem === undefined ? [] : [problem]), ...open()].map((leak) => `${name}: ${leak}`));
     }
@@ -46,9 +48,9 @@ export class Leaks {
     return [...leaks, ...this.#handles.stop()];
   }
 
-  async #within(close: () => Promise<unknown>): Promise<string | undefined> {
+  async #within(close: () => Promise<unknown>, timeoutMs = this.timeoutMs): Promise<string | undefined> {
     let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<string>((resolve) => (timer = setTimeout(resolve, this.timeoutMs, `did not close within ${this.timeoutMs} ms`)));
+    const late = new Promise<string>((resolve) => (timer = setTimeout(resolve, timeoutMs, `did not close within ${timeoutMs} ms`)));
     try {
       return await Promise.race([close().then(() => undefined), late]);
     } catch (error) {

@@ -79,7 +79,7 @@ function missingOf(request: CorrelatedRequest, sources: LookupSources, options: 
   for (const { name, running } of sources.workers) for (const call of running) if (call.traceId === traceId || isPartOf(call.requestId, request)) missing.push(`the end of request ${call.requestId} in worker ${name}`);
   const records = recordsOf(request, store);
   missing.push(...missingCompletions(records, sources.readsLogs ? spans : []));
-  if (sources.remote) missing.push(...missingParents(request, spans));
+  if (sources.remote) missing.push(...missingParents(request, spans), ...missingSpans(spans, records));
   missing.push(...absent(options.spans, spans.map(({ name }) => name)).map((name) => `a span ${name}`));
   missing.push(...absent(options.records, records.map(({ message }) => message)).map((message) => `a record "${message}"`));
   return missing;
@@ -100,15 +100,23 @@ function sampledOut({ sent, inbound }: CorrelatedRequest): string {
   return flags === '00' ? ' (its traceparent says that it is not sampled: flags 00)' : '';
 }
 
-/** Each request that was received has a record of its completion, of the same span; so has a gateway's span that says how its request went. */
+/** Each request that was received has a record of its completion, of the same span, unless its process has ended; so has a gateway's span that says how its request went. */
 function missingCompletions(records: readonly CapturedRecord[], spans: readonly FinishedSpan[]): string[] {
   const completed = new Set(records.filter(({ message }) => message === 'request completed').map(({ spanId }) => spanId));
-  const received = records.filter(({ message, spanId }) => message === 'request received' && !completed.has(spanId));
+  const received = records.filter(({ message, spanId, writer }) => message === 'request received' && writer?.ended !== true && !completed.has(spanId));
   const ended = spans.filter(({ name, spanId, attributes }) => name === 'http-request' && attributes['request.outcome'] !== undefined && !completed.has(spanId));
   return [
     ...received.map(({ fields }) => `the record "request completed" of ${typeof fields['span_name'] === 'string' ? fields['span_name'] : 'a request'}`),
     ...ended.map(({ spanId }) => `the record "request completed" of http-request (${spanId}) in the logs that are read: JSON lines at level info`),
   ];
+}
+
+/** Records of a living process that exports its spans name spans that are still to come, unless they are not sampled. */
+function missingSpans(spans: readonly FinishedSpan[], records: readonly CapturedRecord[]): string[] {
+  const there = new Set(spans.map(({ spanId }) => spanId));
+  const awaited = records.filter(({ writer, spanId, traceId, fields }) => writer?.exportsSpans === true && !writer.ended && spanId !== undefined && traceId === spans[0]?.traceId && fields['trace_flags'] !== '00' && !there.has(spanId));
+  const names = new Map(awaited.map(({ spanId, fields, service }) => [spanId, `the span ${typeof fields['span_name'] === 'string' ? fields['span_name'] : ''} (${spanId ?? ''}) of ${service ?? 'a process'}`]));
+  return [...names.values()];
 }
 
 /** Exporters send children before their parents: a trace is whole when it has a root and nobody's parent is missing. */

@@ -30,11 +30,12 @@ export function findPackage(names: readonly string[], among: readonly string[] =
 }
 
 /**
- * An optional package, needed now.
+ * An optional package, or a module of one (`@scope/name/module.js`), needed now.
  * @throws ERR_DEPENDENCY_MISSING with `package`, saying what needs it and what to install
  */
-export function needPackage(name: string, neededBy: string, among: readonly string[] = places()): unknown {
-  const found = findPackage([name], among);
-  if (found === undefined) throw new DynamoTracingError('ERR_DEPENDENCY_MISSING', `${neededBy} needs ${name}: npm install ${name}`, { package: name });
-  return found;
+export function needPackage(module: string, neededBy: string, among: readonly string[] = places()): unknown {
+  const found = findPackage([module], among);
+  if (found !== undefined) return found;
+  const name = /^(?:@[^/]+\/)?[^/]+/.exec(module)?.[0] ?? module;
+  throw new DynamoTracingError('ERR_DEPENDENCY_MISSING', `${neededBy} needs ${name}: npm install ${name}`, { package: name });
 }

@@ -21,6 +21,11 @@ declare module 'http-proxy-middleware' {
   export function createProxyMiddleware(options: { target: string; on: { proxyReq: (proxyReq: ClientRequest, req: IncomingMessage, res: ServerResponse) => void } }): import('express').RequestHandler;
 }`;
 
+/** What a test file has without importing it. */
+function globalsOf(code: string): string[] {
+  return ['expect', 'test', 'describe', 'beforeAll', 'afterAll'].filter((name) => name === 'expect' || new RegExp(String.raw`(^|\s)${name}[.(\s]`).test(code));
+}
+
 /** Type errors of the TypeScript in documents, compiled as modules of this project: document, line and what is wrong with it. */
 export function typeErrors(documents: readonly string[]): string[] {
   return compile(documents.flatMap((name) => [...readFileSync(join(ROOT, name), 'utf8').matchAll(/```ts\n([\s\S]*?)```/g)].map(([, code], i) => [`${name}-${i}.ts`, code!] as const)));
@@ -30,7 +35,7 @@ export function typeErrors(documents: readonly string[]): string[] {
 export function compile(snippets: readonly (readonly [string, string])[]): string[] {
   const { config } = ts.readConfigFile(join(ROOT, 'tsconfig.json'), ts.sys.readFile.bind(ts.sys)) as { config: { compilerOptions: Record<string, unknown> } };
   const { options } = ts.convertCompilerOptionsFromJson({ ...config.compilerOptions, module: 'esnext', moduleResolution: 'bundler', isolatedModules: false }, ROOT);
-  const files = new Map(snippets.map(([name, code]) => [join(ROOT, name), `export {};${code.includes('dynamo-tracing/jest') ? ` import { expect${code.includes("\ntest('") ? ', test' : ''} } from '@jest/globals';` : ''}\n${code}`]));
+  const files = new Map(snippets.map(([name, code]) => [join(ROOT, name), `export {};${code.includes('dynamo-tracing/jest') ? ` import { ${globalsOf(code).join(', ')} } from '@jest/globals';` : ''}\n${code}`]));
   files.set(join(ROOT, 'readers-own.d.ts'), READERS_OWN);
   const host = ts.createCompilerHost(options);
   const { readFile, fileExists } = host;

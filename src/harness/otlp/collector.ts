@@ -39,13 +39,14 @@ export class Collector extends LoopbackServer {
     return new Collector(sink).listen(port);
   }
 
-  /** Variables that make a process send its spans here soon: OpenTelemetry SDKs of any language, and Dynamo. */
+  /** Variables that make a process send its spans and records here soon: OpenTelemetry SDKs of any language, and Dynamo. */
   get env(): Readonly<Record<string, string>> {
     return {
       OTEL_EXPORTER_OTLP_ENDPOINT: this.url,
       OTEL_EXPORTER_OTLP_PROTOCOL: 'http/protobuf',
       OTEL_TRACES_EXPORTER: 'otlp',
       OTEL_BSP_SCHEDULE_DELAY: '50',
+      OTEL_BLRP_SCHEDULE_DELAY: '50',
       OTEL_EXPORT_ENABLED: '1',
     };
   }

@@ -13,6 +13,15 @@ export interface CapturedRecord {
   readonly requestId: string | undefined;
   /** `service.name` of the process that exported it; undefined for records of this process and of log lines that name none. */
   readonly service?: string | undefined;
+  /** The process that wrote it, when the harness started it: a trace waits for what a living one has still to tell. */
+  readonly writer?: RecordWriter | undefined;
+}
+
+/** A process of which the harness knows whether it lives. */
+export interface RecordWriter {
+  readonly ended: boolean;
+  /** It exports its spans too: each of its records names one that comes. */
+  readonly exportsSpans: boolean;
 }
 
 /** A record of this process. */

@@ -1,5 +1,5 @@
 import type { LoggerOption } from '../../logging/index.js';
-import { RequestPlaneServer, type Network, type ServedEndpoint } from '../../transport/index.js';
+import { RequestPlaneServer, type ModelDraft, type Network, type ServedEndpoint } from '../../transport/index.js';
 import { requestHop, type SeenHop } from '../audit/index.js';
 import { WorkerLink, type Fault, type InjectedFault, type InjectOptions, type LinkRequest } from '../link/index.js';
 import { spanEnvironment } from '../options.js';
@@ -15,6 +15,11 @@ export interface WorkerOptions {
   readonly concurrency?: number | undefined;
   /** Requests that wait for their turn; more are refused as overload. Default 40000. */
   readonly queue?: number | undefined;
+  /**
+   * Serves this model of a Dynamo frontend (`harness.dynamo()`): a name for chat completions, completions and embeddings, each
+   * request as the client sent it; or what `discovery.announceModel()` takes. Not with `transport: 'memory'`. Default: no model.
+   */
+  readonly model?: string | ModelDraft | undefined;
 }
 
 /** What a worker needs of its harness. */
@@ -43,13 +48,13 @@ export class HarnessWorker {
     /** `namespace.component.endpoint`. */
     readonly name: string,
     script: WorkerScript,
-    { faults = [], instanceId, concurrency, queue }: WorkerOptions,
+    { faults = [], instanceId, concurrency, queue, model }: WorkerOptions,
     { network, logger, harness, onHop, onChange }: WorkerSurroundings,
   ) {
     this.harness = harness;
     this.#script = new WatchedScript(script, onChange);
     // No sender: a connection carries frames of many requests, what wrote to it says nothing.
-    this.#link = new WorkerLink(network, (request) => onHop(requestHop(`gateway → worker ${name}`, 'tcp', request)));
+    this.#link = new WorkerLink(network, (request) => onHop(requestHop(`${model === undefined ? 'gateway' : 'dynamo'} → worker ${name}`, 'tcp', request)));
     for (const fault of faults) this.inject(fault);
     this.#server = new RequestPlaneServer({ network: this.#link, host: '127.0.0.1', port: 0, logger, instanceId, workerPoolSize: concurrency, workQueueSize: queue, env: spanEnvironment() });
   }

@@ -15,7 +15,7 @@ export interface ChildRun {
 }
 
 /** Runs a test file in a jest of its own, in a folder that is no part of the project; the package is this project's source. */
-export async function runInJest(code: string): Promise<ChildRun> {
+export async function runInJest(code: string, env: Readonly<Record<string, string>> = {}): Promise<ChildRun> {
   const directory = await mkdtemp(join(tmpdir(), 'harness-child-'));
   try {
     const config = {
@@ -27,7 +27,7 @@ export async function runInJest(code: string): Promise<ChildRun> {
     };
     await writeFile(join(directory, 'jest.config.json'), JSON.stringify(config));
     await writeFile(join(directory, 'pasted.test.ts'), code);
-    const child = spawn(process.execPath, [join(ROOT, 'node_modules', 'jest', 'bin', 'jest.js'), '--config', join(directory, 'jest.config.json'), '--runInBand'], { cwd: ROOT, env: { ...process.env, DYN_LOG: 'error', NODE_OPTIONS: '' }, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, [join(ROOT, 'node_modules', 'jest', 'bin', 'jest.js'), '--config', join(directory, 'jest.config.json'), '--runInBand'], { cwd: ROOT, env: { ...process.env, DYN_LOG: 'error', NODE_OPTIONS: '', ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
     let output = '';
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += String(chunk)));
     const limit = setTimeout(() => child.kill('SIGKILL'), LIMIT_MS);

@@ -258,9 +258,9 @@ describe('announcing', () => {
   test('withdraws once, and nothing brings the record back', async () => {
     const discovery = discover({ ttlMs: 1000 });
     const announcement = await discovery.announce(WORKER);
-    const keeping = announcement.keepAlive(new Date());
-    await Promise.all([announcement.withdraw(), announcement.withdraw(), announcement.keepAlive(new Date()), keeping]);
-    await announcement.keepAlive(new Date());
+    const keeping = announcement.keepAlive();
+    await Promise.all([announcement.withdraw(), announcement.withdraw(), announcement.keepAlive(), keeping]);
+    await announcement.keepAlive();
     expect(readdirSync(directory)).toEqual([]);
     await expect(announcement.update({ codec: 'json' })).rejects.toMatchObject({ code: 'ERR_CLIENT_CLOSED' });
     await discovery.announce(WORKER);

@@ -29,7 +29,7 @@ export {
 export { ROUTER_MODES, Router, type RouterMode, type RouterOptions, type RouteOptions, type RoutedStream, type RoutedWorker, type StaticWorker, type WorkerDiscovery } from './router/index.js';
 
 // Discovery.
-export { FileDiscovery, type Announcement, type Discovery, type EndpointName, type FileDiscoveryOptions, type Instance, type InstanceChange, type InstanceChanges, type InstanceDraft, type InstanceListener, type InstanceTransport, type InstanceWatch, type ModelDraft, type ModelType, type WaitOptions } from './discovery/index.js';
+export { discoveryFromEnv, EtcdDiscovery, FileDiscovery, type Announcement, type Discovery, type DiscoveryFromEnvOptions, type EndpointName, type EtcdDiscoveryOptions, type FileDiscoveryOptions, type Instance, type InstanceChange, type InstanceChanges, type InstanceDraft, type InstanceListener, type InstanceTransport, type InstanceWatch, type ModelDraft, type ModelType, type WaitOptions } from './discovery/index.js';
 
 // NATS.
 export { connectNats, natsDispatch, NatsRequestPlaneClient, natsSubject, serveNats, type NatsClientOptions, type NatsConnection, type NatsConnectOptions, type NatsDispatchOptions, type NatsEndpoint, type NatsHost, type ServeNatsOptions } from './nats/index.js';

@@ -59,17 +59,22 @@ describeWithEtcd('etcd with users', () => {
     }
   });
 
-  test('that forgets its tokens, as when it is started again, is given the password anew', async () => {
+  test('that takes back its tokens, here because the user was given the same password again, is given the password anew', async () => {
     const watcher = discover({ endpoints: etcd.url, ...worker });
     const workers = discover({ endpoints: etcd.url, ...worker });
     const watch = await watcher.watch(NAME);
     const announcement = await workers.announce(WORKER);
     await until('it is seen', () => watch.instances.length === 1);
-    await etcd.kill();
-    await etcd.run();
+    const takeBack = async (): Promise<unknown> => etcd.ask('auth/user/changepw', { name: worker.username, password: worker.password }, await root());
+    await takeBack();
     await announcement.update({ codec: 'json' });
     await until('the change is seen', () => watch.instances[0]?.codec === 'json');
     expect(await watcher.instances(NAME)).toHaveLength(1);
+    await takeBack();
+    await etcd.kill();
+    await etcd.run();
+    await announcement.update({ codec: 'msgpack' });
+    await until('the change is seen after a restart', () => watch.instances[0]?.codec === 'msgpack');
   }, 30_000);
 });
 

@@ -92,7 +92,10 @@ describeWithEtcd('the way to etcd', () => {
     const watch = await discover({ endpoints: way.url }).watch(NAME);
     let allowed = false;
     const held: (() => void)[] = [];
-    way.fault = (_path, pass) => void (allowed ? pass() : held.push(pass));
+    way.fault = (_path, pass) => {
+      if (allowed) pass();
+      else held.push(pass);
+    };
     way.tear();
     await until('it is tried again', () => held.length > 0);
     await etcd.ask('kv/deleterange', { key: Buffer.from(KEY).toString('base64') });

@@ -39,6 +39,7 @@ export const ERROR_TABLE = {
 
   ERR_HARNESS_CLOSED: 'The harness was used after `close()`.',
   ERR_HARNESS_LEAK: 'Something was still open when the harness closed; `leaks` names each.',
+  ERR_DYNAMO_FAILED: 'A Dynamo process of the harness ended, or did not serve its models in time; `log` holds the end of its log.',
   ERR_TIMERS_FAKED: 'A test clock has replaced functions that sockets need; `functions` names them, the message says how to exempt them.',
   ERR_TRACE_TIMEOUT: 'A trace did not become complete in time; `missing` says what was still awaited.',
 } as const;

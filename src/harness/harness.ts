@@ -2,10 +2,10 @@ import { writeFile } from 'node:fs/promises';
 import type { RequestListener } from 'node:http';
 import { DynamoTracingError } from '../errors/index.js';
 import { onRecord } from '../logging/index.js';
-import type { CarrierTarget } from '../trace-context/index.js';
 import { tcpNetwork, type Network, type RequestPlaneClient, type RequestPlaneClientOptions } from '../transport/index.js';
 import { checkUrl, readLog, type AttachedServer, type AttachOptions } from './attached.js';
-import { emptyAnswer, HopLog, noteStartedSpan, requestBeingAnswered, tapHttp, Upstream, watchNats, withProbe, type AuditReport, type FetchProbe, type HopKind } from './audit/index.js';
+import { emptyAnswer, HopLog, noteStartedSpan, requestBeingAnswered, tapHttp, Upstream, watchNats, withProbe, type AuditReport, type FetchProbe, type ReportedHop } from './audit/index.js';
+import { HarnessDynamo, mockModel, ModelStore, type DynamoOptions } from './dynamo/index.js';
 import { HarnessProxy } from './proxy/index.js';
 import { HarnessClient } from './harness-client.js';
 import { Leaks, type Closable } from './leaks.js';
@@ -18,17 +18,6 @@ import { checkSubject, traceNow, waitForTrace, type LookupSources, type TraceOpt
 import { HarnessTrace, hopHeaders, type TraceSubject } from './trace/index.js';
 import { waterfallHtml } from './waterfall.js';
 import { HarnessWorker, mockEngine, mockPrefill, type MockEngineOptions, type WorkerOptions, type WorkerScript } from './worker/index.js';
-
-/** Headers of a hop that the harness cannot see by itself. */
-export interface ReportedHop {
-  /** E.g. `worker → engine`. */
-  readonly name: string;
-  readonly kind?: HopKind | undefined;
-  /** Headers as the sender put them on; any carrier. Default: as received. */
-  readonly sent?: CarrierTarget | undefined;
-  /** Headers as the receiver got them; any carrier. Default: as sent. */
-  readonly received?: CarrierTarget | undefined;
-}
 
 /** A prefill and a decode worker. */
 export interface WorkerPair {
@@ -65,6 +54,7 @@ export class Harness {
   readonly #store = new TraceStore();
   readonly #hopLog = new HopLog(this.#store, () => this.#store.changed());
   readonly #workers: HarnessWorker[] = [];
+  readonly #models = new ModelStore((store) => this.own('model store', store));
   #remote = false;
   #readsLogs = false;
   readonly #closed = new AbortController();
@@ -81,13 +71,14 @@ export class Harness {
 
   /**
    * Starts a worker that serves `name` (`namespace.component.endpoint`) with a script: an async generator function, or the
-   * items that it always answers. Default: a {@link mockEngine}.
+   * items that it always answers. Default: a {@link mockEngine}, or a {@link mockModel} when it is a model of Dynamo's frontend.
    */
-  async worker(name: string, script: WorkerScript = mockEngine(), options: WorkerOptions = {}): Promise<HarnessWorker> {
+  async worker(name: string, script?: WorkerScript, options: WorkerOptions = {}): Promise<HarnessWorker> {
     this.#checkOpen();
     const surroundings = { network: this.network, logger: this.settings.logger ?? false, onRequest: this.#onRequest, onChange: () => this.#store.changed() };
-    const worker = await HarnessWorker.start(name, script, options, surroundings, this);
+    const worker = await HarnessWorker.start(name, script ?? (options.model === undefined ? mockEngine() : mockModel()), options, surroundings, this);
     this.#workers.push(worker);
+    if (options.model !== undefined) await this.#models.announce(worker, options.model, this.settings.transport);
     return worker;
   }
 
@@ -130,6 +121,16 @@ export class Harness {
     this.#checkOpen();
     const proxy = await HarnessProxy.start(new URL(checkUrl(target, 'proxy.target')), name, (hop) => this.#hopLog.hop(hop));
     return this.own(`proxy ${proxy.name}`, proxy);
+  }
+
+  /**
+   * Starts Dynamo's own HTTP frontend before the workers that have a `model`, and waits until it serves them. Needs a Python with
+   * ai-dynamo; {@link missingDynamo} says whether there is one.
+   * @throws ERR_OPTION_INVALID; ERR_DEPENDENCY_MISSING without ai-dynamo; ERR_DYNAMO_FAILED with `log`
+   */
+  async dynamo(options?: DynamoOptions): Promise<HarnessDynamo> {
+    this.#checkOpen();
+    return HarnessDynamo.start(options, this.#models, this);
   }
 
   /** A NATS connection whose messages are audited: give it to the app under test. The connection stays its owner's. */
@@ -262,7 +263,7 @@ export class Harness {
 
   readonly #onRequest = (worker: HarnessWorker, request: LinkRequest): void => {
     this.#hopLog.hop({
-      name: `gateway → worker ${worker.name}`,
+      name: `${worker.caller} → worker ${worker.name}`,
       kind: 'tcp',
       sent: hopHeaders({ ...request.sent }),
       // A request that hangs may arrive later.

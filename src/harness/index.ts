@@ -1,6 +1,7 @@
 export type { AttachedServer, AttachOptions } from './attached.js';
-export { Upstream, type UpstreamRequest, type AuditedHop, type AuditedRequest, AuditReport, type HopKind, type HopProblem } from './audit/index.js';
-export { Harness, startHarness, type PairOptions, type ReportedHop, type WorkerPair } from './harness.js';
+export { Upstream, type UpstreamRequest, type AuditedHop, type AuditedRequest, AuditReport, type HopKind, type HopProblem, type ReportedHop } from './audit/index.js';
+export { DynamoProcess, HarnessDynamo, missingDynamo, mockModel, type DynamoEnvironment, type DynamoOptions, type DynamoRunOptions, type MockModelOptions } from './dynamo/index.js';
+export { Harness, startHarness, type PairOptions, type WorkerPair } from './harness.js';
 export type { Closable } from './leaks.js';
 export { faults, MemoryNetwork, type Fault, type FaultPoint, type FaultSide, type HeaderChanges, type InjectedFault, type InjectOptions, type LinkRequest } from './link/index.js';
 export { Collector, type CollectorOptions } from './otlp/index.js';

@@ -90,7 +90,7 @@ function missingOf(request: CorrelatedRequest, sources: LookupSources, options: 
   if (inbound !== undefined && !inbound.finished) missing.push(`the end of the HTTP response to ${inbound.method} ${inbound.url}`);
   for (const { worker, requestId, traceId: of } of sources.running()) if (of === traceId || isPartOf(requestId, request)) missing.push(`the end of request ${requestId} in worker ${worker}`);
   missing.push(...missingRecords(recordsOf(request, store)));
-  if (sources.remote()) missing.push(...missingParents(request, sources));
+  if (sources.remote()) missing.push(...missingParents(request, sources), ...missingSpans(spans, recordsOf(request, store)));
   if (sources.readsLogs()) missing.push(...missingCompletions(spans, recordsOf(request, store)));
   missing.push(...absent(options.spans, spans.map(({ name }) => name)).map((name) => `a span ${name}`));
   missing.push(...absent(options.records, recordsOf(request, store).map(({ message }) => message)).map((message) => `a record "${message}"`));
@@ -122,6 +122,14 @@ function missingRecords(records: readonly CapturedRecord[]): string[] {
 function missingCompletions(spans: readonly FinishedSpan[], records: readonly CapturedRecord[]): string[] {
   const done = new Set(records.filter(({ message }) => message === 'request completed').map(({ spanId }) => spanId));
   return spans.filter(({ name, spanId, attributes }) => name === 'http-request' && attributes['request.outcome'] !== undefined && !done.has(spanId)).map(({ spanId }) => `the record "request completed" of http-request (${spanId}) in the logs that are read: JSON lines at level info`);
+}
+
+/** Records of a process that exports its spans name spans that are still to come, unless they are not sampled. */
+function missingSpans(spans: readonly FinishedSpan[], records: readonly CapturedRecord[]): string[] {
+  const there = new Set(spans.map(({ spanId }) => spanId));
+  const awaited = records.filter(({ spanExported, spanId, traceId, fields }) => spanExported === true && spanId !== undefined && traceId === spans[0]?.traceId && fields['trace_flags'] !== '00' && !there.has(spanId));
+  const names = new Map(awaited.map(({ spanId, fields, service }) => [spanId, `the span ${typeof fields['span_name'] === 'string' ? fields['span_name'] : ''} (${spanId ?? ''}) of ${service ?? 'a process'}`]));
+  return [...names.values()];
 }
 
 /** Exporters send children before their parents: a trace is whole when it has a root and nobody's parent is missing. */

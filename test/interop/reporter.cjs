@@ -18,8 +18,11 @@ module.exports = class InteropReporter {
 
   #sayMissing(skipped) {
     if (skipped === 0) return;
-    const missing = Object.entries(JSON.parse(process.env.INTEROP_RUNTIMES ?? '{}')).filter(([, runtime]) => runtime.missing !== undefined);
-    const reasons = missing.map(([release, runtime]) => `ai-dynamo-runtime ${release} is not here: ${runtime.missing}`);
+    const runtimes = Object.entries(JSON.parse(process.env.INTEROP_RUNTIMES ?? '{}'));
+    const reasons = runtimes.flatMap(([release, { missing, noFrontend }]) => [
+      ...(missing === undefined ? [] : [`ai-dynamo-runtime ${release} is not here: ${missing}`]),
+      ...(noFrontend === undefined ? [] : [`the frontend of ai-dynamo ${release} is not here: ${noFrontend}`]),
+    ]);
     if (reasons.length === 0) reasons.push('every release was there; the reasons are above, after *** SKIPPED');
     process.stderr.write(`\n${LINE}\nSKIPPED, NOT PASSED: ${skipped} cases were not run against running Dynamo.\n${reasons.join('\n')}\n${LINE}\n`);
   }

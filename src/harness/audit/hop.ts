@@ -1,3 +1,4 @@
+import type { CarrierTarget } from '../../trace-context/index.js';
 import type { HopHeaders } from '../trace/index.js';
 import type { InboundRequest } from './http-tap.js';
 
@@ -46,4 +47,15 @@ export interface AuditedRequest {
   readonly traceId: string | undefined;
   readonly requestId: string | undefined;
   readonly hops: readonly AuditedHop[];
+}
+
+/** Headers of a hop that the harness cannot see by itself. */
+export interface ReportedHop {
+  /** E.g. `worker → engine`. */
+  readonly name: string;
+  readonly kind?: HopKind | undefined;
+  /** Headers as the sender put them on; any carrier. Default: as received. */
+  readonly sent?: CarrierTarget | undefined;
+  /** Headers as the receiver got them; any carrier. Default: as sent. */
+  readonly received?: CarrierTarget | undefined;
 }

@@ -1,5 +1,5 @@
 export { headersText } from './check.js';
-export type { AuditedHop, AuditedRequest, HopKind, HopProblem, SeenHop } from './hop.js';
+export type { AuditedHop, AuditedRequest, HopKind, HopProblem, ReportedHop, SeenHop } from './hop.js';
 export { noteStartedSpan, requestBeingAnswered, tapHttp, withProbe, type FetchProbe } from './http-tap.js';
 export { HopLog } from './hop-log.js';
 export { watchNats } from './nats.js';

@@ -13,6 +13,8 @@ export interface CapturedRecord {
   readonly requestId: string | undefined;
   /** `service.name` of the process that exported it; undefined for records of this process and of log lines that name none. */
   readonly service?: string | undefined;
+  /** The process that wrote it exports its spans too: a trace is complete only with the record's span. Default false. */
+  readonly spanExported?: boolean | undefined;
 }
 
 /** A record of this process. */

@@ -1,5 +1,5 @@
 import type { LoggerOption } from '../../logging/index.js';
-import { RequestPlaneServer, type Network, type ServedEndpoint } from '../../transport/index.js';
+import { RequestPlaneServer, type ModelDraft, type Network, type ServedEndpoint } from '../../transport/index.js';
 import { WorkerLink, type Fault, type InjectedFault, type InjectOptions, type LinkRequest } from '../link/index.js';
 import { WatchedScript, type WorkerCall, type WorkerScript } from './script.js';
 
@@ -13,6 +13,11 @@ export interface WorkerOptions {
   readonly concurrency?: number | undefined;
   /** Requests that wait for their turn; more are refused as overload. Default 40000. */
   readonly queue?: number | undefined;
+  /**
+   * Serves this model of a Dynamo frontend (`harness.dynamo()`): a name for chat completions, completions and embeddings, each
+   * request as the client sent it; or what `discovery.announceModel()` takes. Not with `transport: 'memory'`. Default: no model.
+   */
+  readonly model?: string | ModelDraft | undefined;
 }
 
 /** What a worker needs of its harness. */
@@ -34,6 +39,8 @@ export class HarnessWorker {
   readonly #script: WatchedScript;
   #endpoint: ServedEndpoint | undefined;
   #closed = false;
+  /** @internal Who calls it, in names of hops. */
+  readonly caller: 'gateway' | 'dynamo';
 
   private constructor(
     /** `namespace.component.endpoint`. */
@@ -46,6 +53,7 @@ export class HarnessWorker {
   ) {
     this.#script = new WatchedScript(script, () => surroundings.onChange());
     this.#link = new WorkerLink(surroundings.network, (request) => surroundings.onRequest(this, request));
+    this.caller = options.model === undefined ? 'gateway' : 'dynamo';
     for (const fault of options.faults ?? []) this.inject(fault);
     const { instanceId, concurrency, queue } = options;
     // No variable of the environment decides what a test's worker does.

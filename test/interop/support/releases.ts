@@ -6,8 +6,8 @@ export type Release = (typeof RELEASES)[number];
 
 export const CODECS: readonly PayloadCodecName[] = ['json', 'msgpack'];
 
-/** What the set-up found: the Python of a release's environment, or why there is none. */
-export type Runtime = { readonly python: string } | { readonly missing: string };
+/** What the set-up found: the Python of a release's environment and why its frontend cannot be started, or why there is none. */
+export type Runtime = { readonly python: string; readonly noFrontend?: string | undefined } | { readonly missing: string };
 export type Runtimes = Readonly<Record<Release, Runtime>>;
 
 /** How the set-up tells the test files and the reporter. */
@@ -29,4 +29,10 @@ export function pythonOf(release: Release): string {
 export function missing(release: Release): string | undefined {
   const runtime = runtimes()?.[release] ?? { missing: 'the set-up has not run: use npm run test:interop' };
   return 'missing' in runtime ? runtime.missing : undefined;
+}
+
+/** Why a release's frontend cannot be started here; undefined when it can. */
+export function frontendMissing(release: Release): string | undefined {
+  const runtime = runtimes()?.[release];
+  return runtime !== undefined && 'noFrontend' in runtime && runtime.noFrontend !== undefined ? `ai-dynamo cannot be installed: ${runtime.noFrontend}` : missing(release);
 }

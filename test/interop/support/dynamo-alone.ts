@@ -1,0 +1,10 @@
+import { startHarness } from 'dynamo-tracing/harness';
+
+// A test that never closes its harness, in a process of its own, to be killed: node --import tsx dynamo-alone.ts <python> <namespace>
+const [python = '', namespace = ''] = process.argv.slice(2);
+
+void (async () => {
+  const harness = await startHarness();
+  await harness.dynamo({ python, args: ['--namespace', namespace] });
+  process.stdout.write('started\n');
+})();

@@ -122,6 +122,7 @@ describe('options of EtcdDiscovery', () => {
     [{ endpoints: 5 }, 'etcdDiscovery.endpoints'],
     [{ endpoints: 'ftp://a:1' }, 'etcdDiscovery.endpoints'],
     [{ endpoints: 'http://a:1,http://' }, 'etcdDiscovery.endpoints'],
+    [{ rescanMs: 19 }, 'etcdDiscovery.rescanMs'],
     [{ ttlMs: 1999 }, 'etcdDiscovery.ttlMs'],
     [{ requestTimeoutMs: 0 }, 'etcdDiscovery.requestTimeoutMs'],
     [{ username: 'u' }, 'etcdDiscovery.username'],

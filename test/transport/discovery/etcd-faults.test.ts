@@ -160,6 +160,23 @@ describeWithEtcd('the way to etcd', () => {
     expect(watch.instances).toEqual([]);
   });
 
+  test('that hangs in the watch alone: the list is read from time to time, and watched anew when it says more', async () => {
+    const way = await new Way(etcd).open();
+    const asked: string[] = [];
+    way.fault = (path, pass, _req, res) => {
+      asked.push(path);
+      if (path === '/v3/watch' && asked.filter((each) => each === path).length === 1) res.write('{"result":{"header":{"revision":"1"},"created":true}}\n');
+      else pass();
+    };
+    const watch = await discover({ endpoints: way.url, rescanMs: 20 }).watch(NAME);
+    await until('the list is read again', () => asked.filter((path) => path === '/v3/kv/range').length > 2);
+    expect(asked.filter((path) => path === '/v3/watch')).toHaveLength(1);
+    await etcd.put(KEY, record(5));
+    await until('the worker is seen', () => watch.instances.length === 1);
+    await until('it is watched anew', () => asked.filter((path) => path === '/v3/watch').length === 2);
+    expect(warnings).toEqual([]);
+  });
+
   test('that loses the answer to an announcement: the second member finds the record to be our own', async () => {
     const way = await new Way(etcd).open();
     let lost = 0;
@@ -267,6 +284,16 @@ describe('what is not etcd', () => {
     expect(new Set(asked.map((path, index) => `${index % 2} ${path}`))).toEqual(new Set(['0 /v3/kv/range', '1 /v3/watch']));
     expect(warnings).toEqual([`instance records not watched: ${url} does not answer as etcd's JSON gateway does`]);
     expect(watch.instances).toEqual([]);
+  });
+
+  test('in the place of a watch that ends with an error, which has no line end: it is told by its own words', async () => {
+    const url = await serve((req, res) => {
+      if (req.url !== '/v3/watch') res.end('{"header":{"revision":"7"}}');
+      else res.end('{"result":{"header":{"revision":"7"},"created":true}}\n{"error":{"grpc_code":14,"http_code":503,"message":"etcdserver: no leader"}}');
+    });
+    await discover({ endpoints: url }).watch(NAME);
+    await until('it is told', () => warnings.length > 0);
+    expect(warnings).toEqual([`instance records not watched: etcd at ${url} refuses watch: etcdserver: no leader`]);
   });
 
   test('does not stand in the way of a member that is one', async () => {

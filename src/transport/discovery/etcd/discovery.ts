@@ -126,6 +126,7 @@ export class EtcdDiscovery implements Discovery {
     this.#open();
     return new WatchedEndpoint(instances, {
       client: this.#client,
+      rescanMs: this.#settings.rescanMs,
       onUnwatched: (path, error) => this.#warn('instance records not watched', { path, reason: errorFact(error, 'message') }),
       onEnd: () => this.#watched.delete(name),
     });
@@ -133,7 +134,7 @@ export class EtcdDiscovery implements Discovery {
 
   async #read(endpoint: string | EndpointName): Promise<EtcdInstances> {
     const instances = new EtcdInstances(readEndpointName(endpoint, 'endpoint'), { client: this.#client, onBroken: (path, reason) => this.#onBroken(path, reason) });
-    await instances.read(false);
+    await instances.read();
     return instances;
   }
 

@@ -126,6 +126,8 @@ async function * lines(response: http.IncomingMessage, endpoint: URL): AsyncGene
     if (size > MAX_MESSAGE_SIZE) throw tooLarge(endpoint);
     pieces.push(rest);
   }
+  // The last word of a stream, an error as a rule, has no line end.
+  if (size > 0) yield Buffer.concat(pieces);
 }
 
 function parse(bytes: Buffer, endpoint: URL): Fields {

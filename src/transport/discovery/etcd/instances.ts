@@ -11,6 +11,13 @@ export interface InstancesOwner {
   onBroken(path: string, reason: string): void;
 }
 
+export interface ReadOptions {
+  /** Nothing tells changes now: the list counts whatever its revision, as the cluster may be another. */
+  readonly anew?: boolean;
+  /** Nobody waits for it. */
+  readonly background?: boolean;
+}
+
 /** A record as it was last read. */
 interface Known {
   /** In base64, as it came. */
@@ -48,18 +55,19 @@ export class EtcdInstances {
   }
 
   /**
-   * Reads the whole list anew.
-   * @param anew Nothing tells changes now: the list counts whatever its revision, as the cluster may be another.
+   * Reads the whole list.
+   * @returns whether it is another than what was known
    * @throws ERR_DISCOVERY
    */
-  async read(anew: boolean): Promise<void> {
-    const answer = await this.owner.client.call('kv/range', rangeOf(this.prefix), anew);
+  async read({ anew = false, background = false }: ReadOptions = {}): Promise<boolean> {
+    const answer = await this.owner.client.call('kv/range', rangeOf(this.prefix), background);
     const revision = revisionOf(isObject(answer['header']) ? answer['header']['revision'] : undefined);
-    if (!anew && revision < this.#revision) return;
+    if (!anew && revision < this.#revision) return false;
     this.#revision = revision;
     const before = this.#known;
     this.#known = new Map();
     for (const kv of objects(answer['kvs'])) this.#put(kv, before);
+    return this.#known.size !== before.size || [...this.#known].some(([key, known]) => before.get(key) !== known);
   }
 
   /** Takes the events of a watch. */

@@ -14,6 +14,8 @@ export interface EtcdDiscoveryOptions {
   readonly endpoints?: string | readonly string[] | undefined;
   /** Milliseconds after which the records of a process that has died expire. etcd counts whole seconds and may lengthen it. Default 30000, at least 2000. */
   readonly ttlMs?: number | undefined;
+  /** Milliseconds between readings of a watched endpoint's list, beside what the watch tells: a member that hangs tells nothing. Default 10000, at least 20. */
+  readonly rescanMs?: number | undefined;
   /** Longest wait for an answer of one member, in milliseconds. Default 5000. */
   readonly requestTimeoutMs?: number | undefined;
   /** User of etcd. Default ETCD_AUTH_USERNAME, else none. */
@@ -44,6 +46,7 @@ export interface EtcdAccess {
 
 export interface EtcdSettings extends EtcdAccess {
   readonly ttlSeconds: number;
+  readonly rescanMs: number;
   readonly log: Log;
   /** Codec of announcements that name none. */
   readonly codec: PayloadCodecName;
@@ -68,6 +71,7 @@ function spec(env: Environment) {
   return {
     endpoints: (value: unknown, path: string) => given(env, 'ETCD_ENDPOINTS')(Array.isArray(value) ? value.join(',') : value, path),
     ttlMs: durationOption(30_000, { min: 2000 }),
+    rescanMs: durationOption(10_000, { min: 20 }),
     requestTimeoutMs: durationOption(5000, { min: 1 }),
     username: given(env, 'ETCD_AUTH_USERNAME'),
     password: given(env, 'ETCD_AUTH_PASSWORD'),
@@ -83,7 +87,7 @@ function spec(env: Environment) {
 /** @throws ERR_OPTION_INVALID, ERR_ENV_INVALID: also when one of a pair is missing, or a file cannot be read or used */
 export function readEtcdOptions(options: EtcdDiscoveryOptions = {}): EtcdSettings {
   const env = (options as EtcdDiscoveryOptions | null)?.env ?? process.env;
-  const { endpoints, ttlMs, requestTimeoutMs, username, password, ca, cert, key, insecure, logger } = readOptions('etcdDiscovery', spec(env), options);
+  const { endpoints, ttlMs, rescanMs, requestTimeoutMs, username, password, ca, cert, key, insecure, logger } = readOptions('etcdDiscovery', spec(env), options);
   const user = pair(username, password, 'username and password');
   const identity = pair(cert, key, 'cert and key');
   return Object.freeze({
@@ -92,6 +96,7 @@ export function readEtcdOptions(options: EtcdDiscoveryOptions = {}): EtcdSetting
     user: user && { name: user[0].text, password: user[1].text },
     tls: { secureContext: secureContext(ca, identity), rejectUnauthorized: !insecure },
     ttlSeconds: Math.ceil(ttlMs / 1000),
+    rescanMs,
     log: logger,
     codec: codecFromEnv(env),
   });

@@ -18,10 +18,10 @@ const SPEC = {
   env: optionalOption<Environment>('an object', (value) => typeof value === 'object' && value !== null),
 };
 
-/** Why Dynamo's other values cannot be used. */
+/** Values that Dynamo has besides, and why they are not supported. */
 const UNSUPPORTED: Readonly<Record<string, string>> = {
-  kubernetes: 'is not supported: docs/discovery.md says what it would take; use etcd or file',
-  mem: 'is not supported: it would find the workers of this process alone; use etcd or file',
+  kubernetes: 'docs/discovery.md says what it would take',
+  mem: 'it would find the workers of this process alone',
 };
 
 /**
@@ -35,6 +35,7 @@ export function discoveryFromEnv(options: DiscoveryFromEnvOptions = {}): Discove
   const { logger } = options;
   if (backend === '' || backend === 'etcd') return new EtcdDiscovery({ logger, env });
   if (backend === 'file') return new FileDiscovery({ logger, env });
-  const problem = Object.hasOwn(UNSUPPORTED, backend) ? UNSUPPORTED[backend] : "must be 'etcd' or 'file'";
-  throw new DynamoTracingError('ERR_ENV_INVALID', `DYN_DISCOVERY_BACKEND ${problem}, got ${JSON.stringify(backend.slice(0, 64))}`, { variable: 'DYN_DISCOVERY_BACKEND' });
+  const reason = Object.hasOwn(UNSUPPORTED, backend) ? UNSUPPORTED[backend] : undefined;
+  const problem = reason === undefined ? ` must be 'etcd' or 'file', got ${JSON.stringify(backend.slice(0, 64))}` : `=${backend} is not supported: ${reason}; use etcd or file`;
+  throw new DynamoTracingError('ERR_ENV_INVALID', `DYN_DISCOVERY_BACKEND${problem}`, { variable: 'DYN_DISCOVERY_BACKEND' });
 }

@@ -17,11 +17,13 @@ async function main(): Promise<void> {
   await server.listen();
   const delay = Number(MOCK_TOKEN_DELAY_MS);
   const endpoint = model !== '' ? server.endpoint(ENDPOINT, openAiEngine(delay)) : ENDPOINT.split('.')[1] === 'prefill' ? server.endpoint(ENDPOINT, mockPrefill) : server.endpoint(ENDPOINT, mockEngine(delay));
+  // Before anybody can find it: what is announced is withdrawn.
+  const stopped = Promise.race(['SIGTERM', 'SIGINT'].map((name) => once(process, name)));
   if (model !== '') await discovery?.announceModel(endpoint, { name: model, types: ['chat', 'completions', 'embedding'] });
   else await discovery?.announce(endpoint);
   console.log(`worker listening on ${endpoint.address}`);
 
-  await Promise.race(['SIGTERM', 'SIGINT'].map((name) => once(process, name)));
+  await stopped;
   // First, so that nobody sends a new request; those that are under way are served to their end.
   await discovery?.close();
   await server.close();

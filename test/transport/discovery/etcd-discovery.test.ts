@@ -183,6 +183,16 @@ describeWithEtcd('EtcdDiscovery', () => {
       await expect(discovery.waitForInstances('no.such.endpoint', { timeoutMs: 30 })).rejects.toMatchObject({ code: 'ERR_NO_WORKERS' });
     });
 
+    test('that begins while the last watch of the endpoint is closed is a live one', async () => {
+      const discovery = discover();
+      const last = await discovery.watch(NAME);
+      const beginning = discovery.watch(NAME);
+      last.close();
+      const watch = await beginning;
+      await discovery.announce(WORKER);
+      await until('the worker is seen', () => watch.instances.length === 1);
+    });
+
     test('misses nothing of a hundred workers that come and go while others begin to watch', async () => {
       const [workers, reader] = [discover(), discover()];
       const first = await reader.watch(NAME);

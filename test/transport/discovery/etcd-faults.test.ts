@@ -160,6 +160,34 @@ describeWithEtcd('the way to etcd', () => {
     expect(watch.instances).toEqual([]);
   });
 
+  test('slow: events that are older than the list change nothing any more', async () => {
+    const way = await new Way(etcd).open();
+    const held: (() => void)[] = [];
+    let hold = true;
+    way.fault = (path, pass, _req, res) => {
+      const write = res.write.bind(res) as (piece: Buffer) => boolean;
+      if (path === '/v3/watch') res.write = ((piece: Buffer) => {
+        if (!hold || piece.includes('"created":true')) return write(piece);
+        held.push(() => write(piece));
+        return true;
+      }) as typeof res.write;
+      pass();
+    };
+    const discovery = discover({ endpoints: way.url });
+    const watch = await discovery.watch(NAME);
+    const changes: (bigint | undefined)[] = [];
+    watch.onChange(({ added, removed }) => void changes.push(...[...added, ...removed].map(({ instanceId }) => instanceId)));
+    await etcd.put(KEY, record(5));
+    await etcd.ask('kv/deleterange', { key: Buffer.from(KEY).toString('base64') });
+    await until('both events are on their way', () => held.length > 0);
+    await discovery.watch(NAME);
+    hold = false;
+    for (const release of held) release();
+    await etcd.put('v1/instances/dynamo/backend/generate/6', record(6));
+    await until('the next is seen', () => changes.length > 0);
+    expect(changes).toEqual([6n]);
+  });
+
   test('that hangs in the watch alone: the list is read from time to time, and watched anew when it says more', async () => {
     const way = await new Way(etcd).open();
     const asked: string[] = [];

@@ -1,21 +1,30 @@
 import { once } from 'node:events';
-import { FileDiscovery, RequestPlaneServer } from 'dynamo-tracing/transport';
+import { discoveryFromEnv, RequestPlaneServer } from 'dynamo-tracing/transport';
 import { mockEngine, mockPrefill } from './engine.js';
+import { openAiEngine } from './openai-engine.js';
 import { startTelemetry } from './telemetry.js';
 
-/** One worker as its own process, until SIGTERM or SIGINT. An endpoint of the `prefill` component serves prefill. */
+/**
+ * One worker as its own process, until SIGTERM or SIGINT. With MODEL it is a model of Dynamo's HTTP frontend and speaks OpenAI's shapes;
+ * without, it speaks the gateway's, and an endpoint of the `prefill` component serves prefill.
+ */
 async function main(): Promise<void> {
-  const { LISTEN = '127.0.0.1:0', ENDPOINT = 'dynamo.backend.generate', MOCK_TOKEN_DELAY_MS = '2', DYN_DISCOVERY_BACKEND } = process.env;
+  const { LISTEN = '127.0.0.1:0', ENDPOINT = 'dynamo.backend.generate', MODEL: model = '', MOCK_TOKEN_DELAY_MS = '2', DYN_DISCOVERY_BACKEND } = process.env;
   const at = LISTEN.lastIndexOf(':');
+  const discovery = model !== '' || DYN_DISCOVERY_BACKEND !== undefined ? discoveryFromEnv() : undefined;
   const stopTelemetry = startTelemetry();
   const server = new RequestPlaneServer({ host: LISTEN.slice(0, at), port: Number(LISTEN.slice(at + 1)) });
   await server.listen();
-  const endpoint = ENDPOINT.split('.')[1] === 'prefill' ? server.endpoint(ENDPOINT, mockPrefill) : server.endpoint(ENDPOINT, mockEngine(Number(MOCK_TOKEN_DELAY_MS)));
-  const discovery = DYN_DISCOVERY_BACKEND === 'file' ? new FileDiscovery() : undefined;
-  await discovery?.announce({ ...endpoint, transport: { tcp: endpoint.address.replace('tcp://', '') } });
+  const delay = Number(MOCK_TOKEN_DELAY_MS);
+  const endpoint = model !== '' ? server.endpoint(ENDPOINT, openAiEngine(delay)) : ENDPOINT.split('.')[1] === 'prefill' ? server.endpoint(ENDPOINT, mockPrefill) : server.endpoint(ENDPOINT, mockEngine(delay));
+  // Before anybody can find it: what is announced is withdrawn.
+  const stopped = Promise.race(['SIGTERM', 'SIGINT'].map((name) => once(process, name)));
+  if (model !== '') await discovery?.announceModel(endpoint, { name: model, types: ['chat', 'completions', 'embedding'] });
+  else await discovery?.announce(endpoint);
   console.log(`worker listening on ${endpoint.address}`);
 
-  await Promise.race(['SIGTERM', 'SIGINT'].map((name) => once(process, name)));
+  await stopped;
+  // First, so that nobody sends a new request; those that are under way are served to their end.
   await discovery?.close();
   await server.close();
   await stopTelemetry();

@@ -1,7 +1,10 @@
 export { type Announcement, type InstanceChanges } from './announcement.js';
 export { type Discovery } from './discovery.js';
 export { type InstanceDraft } from './draft.js';
+export { EtcdDiscovery } from './etcd/discovery.js';
+export { type EtcdDiscoveryOptions } from './etcd/settings.js';
 export { FileDiscovery, type FileDiscoveryOptions } from './file/discovery.js';
+export { discoveryFromEnv, type DiscoveryFromEnvOptions } from './from-env.js';
 export { type ModelDraft, type ModelType } from './model-card.js';
 export { endpointText, readEndpointName, type Instance, type InstanceTransport, type EndpointName } from './record.js';
 export { type WaitOptions } from './wait.js';

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { encodeRequestFrame, FileDiscovery, natsDispatch, NatsRequestPlaneClient, RequestPlaneClient, RequestPlaneServer, tcpNetwork, type NatsConnection, type RequestPlaneServerOptions } from 'dynamo-tracing/transport';
+import { encodeRequestFrame, FileDiscovery, natsDispatch, NatsRequestPlaneClient, RequestPlaneClient, RequestPlaneServer, tcpNetwork, type NatsConnection, type RequestPlaneClientOptions, type RequestPlaneServerOptions } from 'dynamo-tracing/transport';
 import { readClientOptions, readServerOptions } from '../../src/transport/settings';
 import { until } from '../support/until';
 import { ACCEPT, afterTest, cleanUp, dialHome, failure, itemFrame, makeClient, PROLOGUE, rawWorker, serve } from './support';
@@ -29,6 +29,24 @@ describe('a process that was busy for longer than a deadline', () => {
     write(itemFrame('in time'));
     block(120);
     await expect(next).resolves.toEqual({ done: false, value: 'in time' });
+    stream.cancel();
+  });
+
+  it.each<[string, RequestPlaneClientOptions, boolean]>([
+    ['ack', { requestTimeoutMs: 50 }, true],
+    ['prologue', { prologueTimeoutMs: 50 }, false],
+  ])('reads the %s that came meanwhile', async (_which, options, blocksAtAck) => {
+    const { address } = await rawWorker((_frame, socket, control) => {
+      socket.write(ACCEPT);
+      if (blocksAtAck) block(120);
+      void dialHome(control).then((home) => {
+        home.write(PROLOGUE);
+        home.write(itemFrame('in time'));
+        if (!blocksAtAck) block(120);
+      });
+    });
+    const stream = await makeClient(options).openStream(address, 1);
+    await expect(stream.next()).resolves.toEqual({ done: false, value: 'in time' });
     stream.cancel();
   });
 

@@ -97,15 +97,17 @@ eachRelease('gateway → frontend → mocker', (release) => {
       stop.abort();
       await asked.catch(() => undefined);
       const trace = await place.harness.trace(id, through);
+      // 1.5.0 calls a unary request whose client has left a success now and then.
+      const known = release !== '1.5.0' || 'stream' in more;
       expect(trace).toMatchTree(`
         http-request {request.outcome=cancelled}
           POST
-            http-request {@service=dynamo-frontend, request.outcome=cancelled}
+            http-request {@service=dynamo-frontend, request.outcome=${known ? 'cancelled' : '*'}}
               router.route_request {@service=dynamo-frontend, request.outcome=cancelled}
                 handle_payload {@service=dynamo-worker}
       `);
       expect(oursOf(trace).fields).toMatchObject({ status: 'cancelled', error_type: 'cancelled' });
-      if (lines) table.compare(oursOf(trace).fields, theirsOf(trace)!.fields);
+      if (lines && known) table.compare(oursOf(trace).fields, theirsOf(trace)!.fields);
     });
 
     it('x-dynamo-meta-* headers are the metadata of the request at the worker', async () => {

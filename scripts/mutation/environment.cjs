@@ -2,7 +2,7 @@
 const { appendFileSync } = require('node:fs');
 const { TestEnvironment } = require('jest-environment-node');
 
-/** With a mutant, tests after the first that fails are skipped. The first run, without one, notes which file each test is in. */
+/** With a mutant, tests after the first that fails are skipped. The first run, without one, notes the file and the milliseconds of each test. */
 module.exports = class extends TestEnvironment {
   #file;
   #failed = false;
@@ -12,12 +12,12 @@ module.exports = class extends TestEnvironment {
     this.#file = context.testPath;
   }
 
-  handleTestEvent(event) {
+  handleTestEvent({ name, test }) {
     const mutant = process.env.__STRYKER_ACTIVE_MUTANT__;
-    if (event.name === 'test_done' && event.test.errors.length > 0 && mutant !== undefined) this.#failed = true;
-    if (event.name !== 'test_start') return;
-    if (this.#failed) event.test.mode = 'skip';
-    if (mutant === undefined) appendFileSync(process.env.MUTATION_FILES, `${JSON.stringify([nameOf(event.test), this.#file])}\n`);
+    if (name === 'test_start' && this.#failed) test.mode = 'skip';
+    if (name !== 'test_done') return;
+    if (mutant === undefined) appendFileSync(process.env.MUTATION_FILES, `${JSON.stringify([nameOf(test), this.#file, test.duration ?? 0])}\n`);
+    else this.#failed ||= test.errors.length > 0;
   }
 };
 

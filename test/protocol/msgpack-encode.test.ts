@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, test } from '@jest/globals';
 import { decode, encode } from '@msgpack/msgpack';
 import fc from 'fast-check';
@@ -30,20 +31,20 @@ const values = (leaf: fc.Arbitrary<unknown>, keys: fc.Arbitrary<string>): fc.Arb
 
 describe('what is written is read as the same value', () => {
   test('by the reader of this package, whatever the value is', () => {
-    fc.assert(fc.property(values(fc.oneof(number, wide, text, bytes, fc.boolean(), fc.constant(null)), key), (value) => expect(read(write(value))).toEqual(value)), { numRuns: 200 });
+    fc.assert(fc.property(values(fc.oneof(number, wide, text, bytes, fc.boolean(), fc.constant(null)), key), (value) => expect(read(write(value))).toEqual(value)), { numRuns: 100 });
   });
 
   test('by @msgpack/msgpack, whatever the value is', () => {
     // It makes each 64-bit integer a BigInt and refuses the key __proto__.
     const narrow = number.filter((value) => !Number.isSafeInteger(value) || (value < 2 ** 32 && value >= -(2 ** 31)));
     const any = values(fc.oneof(narrow, wide, text, bytes.map((value) => new Uint8Array(value)), fc.boolean(), fc.constant(null)), key.filter((name) => name !== '__proto__'));
-    fc.assert(fc.property(any, (value) => expect(libraryReads(value)).toEqual(value)), { numRuns: 200 });
+    fc.assert(fc.property(any, (value) => expect(libraryReads(value)).toEqual(value)), { numRuns: 100 });
   });
 
   test('byte for byte as @msgpack/msgpack writes it, where its numbers are what we send', () => {
     const narrow = number.filter((value) => !Number.isSafeInteger(value) || (value < 2 ** 32 && value >= -(2 ** 31)));
     const any = values(fc.oneof(narrow, wide, text, bytes, fc.boolean(), fc.constantFrom(null, undefined)), key);
-    fc.assert(fc.property(any.filter((value) => value !== undefined), (value) => expect(hexOf(value)).toBe(Buffer.from(encode(value, { useBigInt64: true, ignoreUndefined: true })).toString('hex'))), { numRuns: 200 });
+    fc.assert(fc.property(any.filter((value) => value !== undefined), (value) => expect(hexOf(value)).toBe(Buffer.from(encode(value, { useBigInt64: true, ignoreUndefined: true })).toString('hex'))), { numRuns: 100 });
   });
 
   test('with the meaning that its JSON has: undefined, functions, symbols, holes, boxed values, dates, toJSON', () => {
@@ -58,7 +59,7 @@ describe('what is written is read as the same value', () => {
     );
     fc.assert(fc.property(fc.array(odd, { maxLength: 20 }), fc.array(fc.tuple(key, odd), { maxLength: 40 }).map(own), (list, map) => {
       expect(read(write({ list, map }))).toEqual(json.decode(json.encode({ list, map })));
-    }), { numRuns: 200 });
+    }), { numRuns: 100 });
   });
 
   test.each<[string, unknown, string]>([
@@ -94,10 +95,11 @@ describe('what is written is read as the same value', () => {
   test.each([0, 1, 15, 16, 31, 32, 255, 256, 65_535, 65_536])('%d letters, bytes, items and entries', (count) => {
     const list = Array.from({ length: count }, (_, index) => index % 200);
     for (const value of ['a'.repeat(count), 'é'.repeat(count), list, Object.fromEntries(list.map((item, index) => [`k${index}`, item]))]) {
-      expect(read(write(value))).toEqual(value);
-      expect(hexOf(value)).toBe(Buffer.from(encode(value)).toString('hex'));
+      expect(isDeepStrictEqual(read(write(value)), value)).toBe(true);
+      expect(Buffer.compare(write(value), encode(value))).toBe(0);
     }
-    expect(hexOf(Buffer.from(list))).toBe(Buffer.from(encode(Buffer.from(list))).toString('hex'));
+    expect(Buffer.compare(read(write(Buffer.from(list))) as Buffer, Buffer.from(list))).toBe(0);
+    expect(Buffer.compare(write(Buffer.from(list)), encode(Buffer.from(list)))).toBe(0);
   });
 
   test('toJSON gets the key that its value stands under, as in JSON', () => {

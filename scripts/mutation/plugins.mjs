@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { PluginKind, declareValuePlugin } from '@stryker-mutator/api/plugin';
+import { relative } from 'node:path';
+import { PluginKind, declareClassPlugin, declareValuePlugin } from '@stryker-mutator/api/plugin';
 
 const share = Number(process.env.MUTATION_SHARE ?? 1);
 
@@ -16,4 +17,14 @@ const sample = {
   group: async (mutants) => [mutants.map(({ id }) => id)],
 };
 
-export const strykerPlugins = [declareValuePlugin(PluginKind.Checker, 'sample', sample)];
+const DOUBTFUL = { Survived: 'survived', NoCoverage: 'reached by no test', Timeout: 'timed out' };
+
+/** Prints each mutant that was not killed as soon as it is known. */
+class Survivors {
+  onMutantTested({ fileName, location: { start }, mutatorName, replacement, status }) {
+    if (!Object.hasOwn(DOUBTFUL, status)) return;
+    console.log(`${DOUBTFUL[status]}: ${relative('.', fileName)}:${start.line}:${start.column} ${mutatorName}: ${(replacement ?? '').replace(/\s+/g, ' ').slice(0, 120)}`);
+  }
+}
+
+export const strykerPlugins = [declareValuePlugin(PluginKind.Checker, 'sample', sample), declareClassPlugin(PluginKind.Reporter, 'survivors', Survivors)];

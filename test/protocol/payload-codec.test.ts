@@ -70,7 +70,7 @@ describe.each(both)('$name', (codec) => {
   test('a cycle is refused', () => {
     const cycle: Record<string, unknown> = {};
     cycle['self'] = [cycle];
-    expect(thrown(() => codec.encode(cycle))).toMatchObject(INVALID);
+    expect(thrown(() => codec.encode(cycle))).toMatchObject({ ...INVALID, message: `the value cannot be written as ${codec === json ? 'JSON' : 'msgpack'}` });
   });
 
   test('a failing toJSON is reported as cause', () => {
@@ -199,6 +199,10 @@ describe('msgpack', () => {
     ['bytes of 4 GiB', 'c6ffffffff'],
     ['nesting without end', '91'.repeat(5000)],
   ])('%s is refused', (_, source) => expect(thrown(() => msgpack.decode(hex(source)))).toMatchObject({ code: 'ERR_MESSAGE_INVALID', message: 'the message is not msgpack' }));
+
+  test('what follows the value is refused with its length', () => {
+    expect(thrown(() => msgpack.decode(hex('93010203040506')))).toMatchObject({ ...INVALID, cause: { message: '3 bytes after the value' } });
+  });
 
   test('nested arrays that each declare all that is left reserve nothing', () => {
     const bytes = Buffer.alloc(1_000_000, 0xdd);

@@ -6,7 +6,7 @@ import { AlwaysOffSampler, BasicTracerProvider } from '@opentelemetry/sdk-trace-
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import type * as traceContext from '../../src/trace-context/index.js';
 import {
-  activeContext, bindToContext, bindTrace, currentTraceContext, getTraceScope, parseTracestate, remoteSpanContext, runInContext, setTraceScope, traceHeaders, type TraceScope,
+  activeContext, bindToContext, bindTrace, currentRequest, currentTraceContext, getTraceScope, parseTracestate, remoteSpanContext, runInContext, runInRequest, setTraceScope, traceHeaders, type TraceScope,
 } from '../../src/trace-context/index.js';
 
 const scope: TraceScope = {
@@ -122,6 +122,36 @@ describe.each<[string, boolean]>([
     expect(runInContext(request, seen)).toBe(scope.spanId);
     expect(bindTrace(seen, request)()).toBe(scope.spanId);
   });
+
+  it('runInRequest makes the request and its context current, also for the contexts inside it, and leaves both after', async () => {
+    const handle = {};
+    const inside = (): unknown[] => [currentRequest(), seen()];
+    const before = await runInRequest(handle, request, async () => [inside(), runInContext(otherRequest, inside), await nextTurn(), inside()]);
+    expect(before).toEqual([[handle, scope.spanId], [handle, other.spanId], undefined, [handle, scope.spanId]]);
+    expect([currentRequest(), seen()]).toEqual([undefined, undefined]);
+  });
+
+  it('runInRequest changes nothing for code that is inside the request already, and takes over from another request', () => {
+    const handle = {};
+    const inner = {};
+    expect(runInRequest(handle, request, () => runInContext(otherRequest, () => runInRequest(handle, request, seen)))).toBe(other.spanId);
+    expect(runInRequest(handle, request, () => runInRequest(inner, otherRequest, () => [currentRequest() === inner, seen()]))).toEqual([true, other.spanId]);
+  });
+
+  it('the root context that others set inside a request is outside it where contexts are carried, and has no effect elsewhere', () => {
+    expect(runInRequest({}, request, () => context.with(ROOT_CONTEXT, seen))).toBe(registered ? undefined : scope.spanId);
+  });
+
+  if (registered) {
+    it('a context of others gets the scope of the request when its span is of the same trace', () => {
+      const span = (traceId: string): Context => trace.setSpanContext(ROOT_CONTEXT, { traceId, spanId: 'c'.repeat(16), traceFlags: 1 });
+      const scoped = (ctx: Context): unknown => runInRequest({}, request, () => context.with(ctx, () => [getTraceScope(activeContext()), trace.getSpanContext(activeContext())?.traceId]));
+      expect(scoped(span(scope.traceId))).toEqual([scope, scope.traceId]);
+      expect(scoped(span(other.traceId))).toEqual([undefined, other.traceId]);
+      expect(scoped(setTraceScope(span(scope.traceId), other))).toEqual([other, scope.traceId]);
+      expect(runInRequest({}, ROOT_CONTEXT, () => context.with(span(scope.traceId), () => getTraceScope(activeContext())))).toBeUndefined();
+    });
+  }
 
   it('two copies of the package see each other\'s context, both ways', () => {
     jest.isolateModules(() => {

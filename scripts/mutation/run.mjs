@@ -47,8 +47,8 @@ async function mutants({ mutate, tests, share, seed, concurrency }) {
       coverageAnalysis: 'perTest',
       concurrency,
       // A slow machine must not look like a mutant that never ends.
-      timeoutFactor: 4,
-      timeoutMS: 8_000,
+      timeoutFactor: 6,
+      timeoutMS: 20_000,
       dryRunTimeoutMinutes: 15,
       ignorePatterns: ['bench', 'coverage', 'dist', 'test/field'],
       tempDirName: folder,

@@ -1,4 +1,5 @@
 // Calling and serving: sockets, router, discovery, NATS.
+export { type DynamoErrorName } from './errors/index.js';
 export {
   annotated,
   connectNats,
@@ -91,7 +92,6 @@ export {
   type Annotated,
   type ControlMessage,
   type DynamoError,
-  type DynamoErrorName,
   type EncodedRequestFrame,
   type FrameRefusal,
   type Handshake,

@@ -5,16 +5,16 @@ import { onRecord } from '../logging/index.js';
 import type { CarrierTarget } from '../trace-context/index.js';
 import { tcpNetwork, type Network, type RequestPlaneClient, type RequestPlaneClientOptions } from '../transport/index.js';
 import { checkUrl, readLog, type AttachedServer, type AttachOptions } from './attached.js';
-import { emptyAnswer, HopLog, noteStartedSpan, requestBeingAnswered, tapHttp, Upstream, watchNats, withProbe, type AuditReport, type FetchProbe, type HopKind } from './audit/index.js';
-import { HarnessProxy } from './proxy/index.js';
+import { HopLog, requestBeingAnswered, tapHttp, watchNats, type AuditReport, type HopKind } from './audit/index.js';
 import { HarnessClient } from './harness-client.js';
 import { Leaks, type Closable } from './leaks.js';
-import { MemoryNetwork, type LinkRequest } from './link/index.js';
+import { MemoryNetwork } from './link/index.js';
 import { Collector, type CollectorOptions } from './otlp/index.js';
-import { readHarnessOptions, type HarnessOptions, type HarnessSettings } from './options.js';
-import { capturedRecord, tapSpans, TraceStore, type CapturedRecord, type FinishedSpan, type StartedSpan } from './record/index.js';
+import { readHarnessOptions, spanEnvironment, type HarnessOptions, type HarnessSettings } from './options.js';
+import { capturedRecord, tapSpans, TraceStore, type CapturedRecord, type FinishedSpan } from './record/index.js';
+import { HarnessProxy, Upstream } from './servers/index.js';
 import { checkTimers } from './timers.js';
-import { checkSubject, traceNow, waitForTrace, type LookupSources, type TraceOptions } from './trace-lookup.js';
+import { traceNow, waitForTrace, type LookupSources, type TraceOptions } from './trace-lookup.js';
 import { HarnessTrace, hopHeaders, type TraceSubject } from './trace/index.js';
 import { waterfallHtml } from './waterfall.js';
 import { HarnessWorker, mockEngine, mockPrefill, type MockEngineOptions, type WorkerOptions, type WorkerScript } from './worker/index.js';
@@ -65,8 +65,7 @@ export class Harness {
   readonly #store = new TraceStore();
   readonly #hopLog = new HopLog(this.#store, () => this.#store.changed());
   readonly #workers: HarnessWorker[] = [];
-  #remote = false;
-  #readsLogs = false;
+  readonly #sources: LookupSources = { store: this.#store, hopLog: this.#hopLog, workers: this.#workers, remote: false, readsLogs: false };
   readonly #closed = new AbortController();
   readonly #leaks: Leaks;
   readonly #stopListening: (() => void)[];
@@ -75,7 +74,7 @@ export class Harness {
   /** @internal Use {@link startHarness}. */
   constructor(private readonly settings: HarnessSettings) {
     this.network = settings.transport === 'memory' ? new MemoryNetwork() : tcpNetwork({ env: {} });
-    this.#stopListening = [tapSpans({ started: (span) => this.#started(span), ended: (span) => this.#store.ended(span) }), onRecord((entry) => this.#store.record(capturedRecord(entry))), tapHttp(this.#hopLog)];
+    this.#stopListening = [tapSpans(this.#store), onRecord((entry) => this.#store.record(capturedRecord(entry))), tapHttp(this.#hopLog)];
     this.#leaks = new Leaks(settings.leaks, settings.closeTimeoutMs);
   }
 
@@ -85,8 +84,8 @@ export class Harness {
    */
   async worker(name: string, script: WorkerScript = mockEngine(), options: WorkerOptions = {}): Promise<HarnessWorker> {
     this.#checkOpen();
-    const surroundings = { network: this.network, logger: this.settings.logger ?? false, onRequest: this.#onRequest, onChange: () => this.#store.changed() };
-    const worker = await HarnessWorker.start(name, script, options, surroundings, this);
+    const surroundings = { network: this.network, logger: this.settings.logger ?? false, harness: this, onHop: this.#hopLog.hop, onChange: () => this.#store.changed() };
+    const worker = await new HarnessWorker(name, script, options, surroundings).listen();
     this.#workers.push(worker);
     return worker;
   }
@@ -102,7 +101,7 @@ export class Harness {
   /** A client that reaches this harness's workers; closed with the harness. */
   client(options: RequestPlaneClientOptions = {}): RequestPlaneClient {
     this.#checkOpen();
-    const client = new HarnessClient({ network: this.network, logger: false, responseHost: '127.0.0.1', env: { DYN_LOG: process.env['DYN_LOG'] }, ...options });
+    const client = new HarnessClient({ network: this.network, logger: false, responseHost: '127.0.0.1', env: spanEnvironment(), ...options });
     this.own('client', client);
     return client;
   }
@@ -115,10 +114,9 @@ export class Harness {
   }
 
   /** Starts an HTTP server for the app under test to call: what it gets is audited as the hop `gateway → <name>`. */
-  async upstream(handler: RequestListener = emptyAnswer, name = 'upstream'): Promise<Upstream> {
+  async upstream(handler?: RequestListener, name = 'upstream'): Promise<Upstream> {
     this.#checkOpen();
-    const upstream = await Upstream.start(name, handler, (hop) => this.#hopLog.hop(hop));
-    return this.own(`upstream ${name}`, upstream);
+    return this.own(`upstream ${name}`, await new Upstream(name, handler, this.#hopLog.hop).listen());
   }
 
   /**
@@ -128,13 +126,13 @@ export class Harness {
    */
   async proxy(target: string, name?: string): Promise<HarnessProxy> {
     this.#checkOpen();
-    const proxy = await HarnessProxy.start(new URL(checkUrl(target, 'proxy.target')), name, (hop) => this.#hopLog.hop(hop));
+    const proxy = await new HarnessProxy(new URL(checkUrl(target, 'proxy.target')), this.#hopLog.hop, name).listen();
     return this.own(`proxy ${proxy.name}`, proxy);
   }
 
   /** A NATS connection whose messages are audited: give it to the app under test. The connection stays its owner's. */
   watchNats<T extends object>(connection: T): T {
-    return watchNats(connection, (hop) => this.#hopLog.hop(hop));
+    return watchNats(connection, this.#hopLog.hop);
   }
 
   /**
@@ -144,7 +142,7 @@ export class Harness {
   async collector(options?: CollectorOptions): Promise<Collector> {
     this.#checkOpen();
     const collector = await Collector.start({ spans: (spans) => spans.forEach((span) => this.#store.ended(span)), records: (records) => records.forEach((record) => this.#store.record(record)) }, options);
-    this.#remote = true;
+    this.#sources.remote = true;
     return this.own('collector', collector);
   }
 
@@ -153,7 +151,7 @@ export class Harness {
     this.#checkOpen();
     const base = checkUrl(url);
     const streams = 'pipe' in logs ? [logs] : logs;
-    if (streams.length > 0) this.#readsLogs = true;
+    if (streams.length > 0) this.#sources.readsLogs = true;
     for (const stream of streams) this.#stopListening.push(readLog(stream, (record) => this.#store.record(record)));
     const receiver = collector === true ? await this.collector() : collector === false ? undefined : collector;
     return { url: base, collector: receiver, fetch: (path, init) => this.fetch(new URL(path, base), init) };
@@ -174,10 +172,7 @@ export class Harness {
    */
   readonly fetch = async (input: string | URL | Request, init?: RequestInit): Promise<Response> => {
     this.#checkOpen();
-    const probe: FetchProbe = { sent: {}, localPort: undefined, inbound: undefined };
-    const response = await withProbe(probe, () => fetch(input, init));
-    this.#hopLog.probed(response, probe);
-    return response;
+    return this.#hopLog.fetch(input, init);
   };
 
   /**
@@ -187,7 +182,6 @@ export class Harness {
    */
   async trace(subject: TraceSubject, options: TraceOptions = {}): Promise<HarnessTrace> {
     this.#checkOpen();
-    checkSubject(subject);
     return waitForTrace(subject, this.#sources, options, options.timeoutMs ?? this.settings.timeoutMs, this.#closed.signal);
   }
 
@@ -207,7 +201,7 @@ export class Harness {
   /** Tells the audit of a hop that the harness cannot see: worker to engine, a queue, a side car. */
   reportHop({ name, kind = 'other', sent, received }: ReportedHop): void {
     const [out, back] = [sent ?? received ?? {}, received ?? sent ?? {}].map((carrier) => hopHeaders(carrier));
-    this.#hopLog.hop({ name, kind, sent: out, received: back, controlId: undefined, faults: [], sender: requestBeingAnswered() });
+    this.#hopLog.hop({ name, kind, sent: out, received: back, sender: requestBeingAnswered() });
   }
 
   /** Takes a record that was written elsewhere: a line of another process's log, or a logger of the app that is not ours. */
@@ -245,7 +239,7 @@ export class Harness {
 
   async #close(): Promise<void> {
     this.#closed.abort();
-    const leaks = await this.#leaks.closeAll(this.#workers);
+    const leaks = await this.#leaks.closeAll(this.#workers.map((worker) => ({ name: `worker ${worker.name}`, closable: worker, leaks: () => worker.leaks() })));
     for (const stop of this.#stopListening) stop();
     if (leaks.length > 0) throw new DynamoTracingError('ERR_HARNESS_LEAK', `still open after close():\n${leaks.map((leak) => `  - ${leak}`).join('\n')}`, { leaks });
   }
@@ -254,35 +248,6 @@ export class Harness {
     if (this.#closed.signal.aborted) throw new DynamoTracingError('ERR_HARNESS_CLOSED', 'the harness is closed');
     checkTimers();
   }
-
-  #started(span: StartedSpan): void {
-    noteStartedSpan(span);
-    this.#store.started(span);
-  }
-
-  readonly #onRequest = (worker: HarnessWorker, request: LinkRequest): void => {
-    this.#hopLog.hop({
-      name: `gateway → worker ${worker.name}`,
-      kind: 'tcp',
-      sent: hopHeaders({ ...request.sent }),
-      // A request that hangs may arrive later.
-      get received() {
-        return request.received === undefined ? undefined : hopHeaders({ ...request.received });
-      },
-      controlId: request.controlId,
-      faults: request.faults,
-      // A connection carries frames of many requests: what wrote to it says nothing.
-      sender: undefined,
-    });
-  };
-
-  readonly #sources: LookupSources = {
-    store: this.#store,
-    hopLog: this.#hopLog,
-    remote: () => this.#remote,
-    readsLogs: () => this.#readsLogs,
-    running: () => this.#workers.flatMap((worker) => worker.running.map(({ requestId, traceId }) => ({ worker: worker.name, requestId, traceId }))),
-  };
 
   /** Traces of requests that crossed a hop of this harness or were asked about. */
   #ownTraces(): ReadonlySet<string> {

@@ -2,7 +2,6 @@
 import { performance } from 'node:perf_hooks';
 import { clearTimeout, setImmediate, setTimeout } from 'node:timers';
 import { OpenHandles } from './open-handles.js';
-import type { HarnessWorker } from './worker/index.js';
 
 /** Something that can be closed: `close()` may give a promise. An HTTP server is closed with its connections. */
 export interface Closable {
@@ -10,47 +9,44 @@ export interface Closable {
   closeAllConnections?(): void;
 }
 
+/** Something owned that can say itself what is still open after `close()`. */
+interface Owned {
+  readonly name: string;
+  readonly closable: Closable;
+  readonly leaks?: () => readonly string[];
+}
+
 /** Closes what a harness opened and names what would not close. */
 export class Leaks {
-  readonly #owned: { readonly name: string; readonly closable: Closable }[] = [];
-
+  readonly #owned: Owned[] = [];
   readonly #handles: OpenHandles | undefined;
 
   constructor(
     scope: 'own' | 'process',
     private readonly timeoutMs: number,
   ) {
-    this.#handles = scope === 'process' ? new OpenHandles().start() : undefined;
+    this.#handles = scope === 'process' ? new OpenHandles() : undefined;
   }
 
   own(name: string, closable: Closable): void {
     this.#owned.push({ name, closable });
   }
 
-  /** Closes everything, the last opened first; gives the names of what is left. */
-  async closeAll(workers: readonly HarnessWorker[]): Promise<string[]> {
+  /** Closes everything, the last opened first, workers after what calls them; returns the names of what is left. */
+  async closeAll(workers: readonly Owned[]): Promise<string[]> {
     const leaks: string[] = [];
-    for (const { name, closable } of this.#owned.reverse()) {
+    for (const { name, closable, leaks: open = () => [] } of [...this.#owned.reverse(), ...workers]) {
       const problem = await this.#within(() => closeIt(closable));
-      if (problem !== undefined) leaks.push(`${name}: ${problem}`);
+      await this.#settled(() => open().length === 0);
+      leaks.push(...[...(problem === undefined ? [] : [problem]), ...open()].map((leak) => `${name}: ${leak}`));
     }
-    for (const worker of workers) leaks.push(...(await this.#closeWorker(worker)));
     if (this.#handles === undefined) return leaks;
     // Sockets that were closed just now are gone a few turns later.
     for (let turn = 0; turn < 5; turn += 1) await new Promise((resolve) => setImmediate(resolve));
     return [...leaks, ...this.#handles.stop()];
   }
 
-  async #closeWorker(worker: HarnessWorker): Promise<string[]> {
-    const problem = await this.#within(() => worker.close());
-    await this.#settled(() => worker.running.length === 0 && worker.openConnections === 0);
-    const leaks = problem === undefined ? [] : [`worker ${worker.name}: ${problem}`];
-    if (worker.openConnections > 0) leaks.push(`worker ${worker.name}: ${worker.openConnections} sockets are open`);
-    for (const call of worker.running) leaks.push(`worker ${worker.name}: its script still runs request ${call.requestId} (${call.items} items): does it watch context.signal?`);
-    return leaks;
-  }
-
-  async #within(close: () => Promise<void>): Promise<string | undefined> {
+  async #within(close: () => Promise<unknown>): Promise<string | undefined> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<string>((resolve) => (timer = setTimeout(resolve, this.timeoutMs, `did not close within ${this.timeoutMs} ms`)));
     try {
@@ -69,12 +65,9 @@ export class Leaks {
   }
 }
 
-async function closeIt(closable: Closable): Promise<void> {
-  if (closable.closeAllConnections === undefined) {
-    await closable.close();
-    return;
-  }
+async function closeIt(closable: Closable): Promise<unknown> {
+  if (closable.closeAllConnections === undefined) return closable.close();
   const closed = new Promise<void>((resolve) => void closable.close(() => resolve()));
   closable.closeAllConnections();
-  await closed;
+  return closed;
 }

@@ -6,26 +6,42 @@ const KINDS: Readonly<Record<string, string>> = { Timeout: 'timer', TCPWRAP: 'so
 /** What lies between a call and the handle that it opens: `listen` looks its address up first. */
 const STEPS: ReadonlySet<string> = new Set(['TickObject', 'GETADDRINFOREQWRAP', 'Immediate']);
 
-interface Handle {
-  readonly kind: string;
-  readonly where: string;
-  readonly resource: WeakRef<{ hasRef?(): boolean }>;
+/** Steps that are kept behind one another: a chain of immediates has no end, and Node takes far fewer for one call. */
+const MAX_STEPS = 8;
+
+/** Where something was opened or begun. Its stack is read when somebody asks: that costs far more than taking it. */
+class Opening {
+  readonly #at: Error;
+  #by: Opening | undefined;
+  readonly #depth: number = 0;
+
+  constructor(by: Opening | undefined) {
+    const { stackTraceLimit } = Error;
+    Error.stackTraceLimit = 30;
+    this.#at = new Error();
+    Error.stackTraceLimit = stackTraceLimit;
+    if (by === undefined || by.#depth === MAX_STEPS) return;
+    this.#depth = by.#depth + 1;
+    this.#by = by;
+  }
+
+  get where(): string | typeof TEST_RUNNER | undefined {
+    return openedAt(this.#at) ?? this.#by?.where;
+  }
 }
 
-/** Notes every handle of this process that is opened while it listens, with the line that opened it. Costs a stack trace each. */
+/** Notes every handle of this process that is opened while it listens, and where. */
 export class OpenHandles {
-  readonly #open = new Map<number, Handle>();
+  readonly #open = new Map<number, { readonly kind: string; readonly opening: Opening; readonly resource: WeakRef<{ hasRef?(): boolean }> }>();
   /** Where what is under way was begun. */
-  readonly #steps = new Map<number, string>();
+  readonly #steps = new Map<number, Opening>();
   readonly #hook = createHook({
     init: (id, type, trigger, resource) => {
       const kind = KINDS[type];
       if (kind === undefined && !STEPS.has(type)) return;
-      const opened = openedAt();
-      if (opened === TEST_RUNNER) return;
-      const where = opened ?? this.#steps.get(trigger);
-      if (where !== undefined) this.#steps.set(id, where);
-      if (kind !== undefined) this.#open.set(id, { kind, where: where ?? 'an unknown place', resource: new WeakRef(resource) });
+      const opening = new Opening(this.#steps.get(trigger));
+      this.#steps.set(id, opening);
+      if (kind !== undefined) this.#open.set(id, { kind, opening, resource: new WeakRef(resource) });
     },
     destroy: (id) => {
       this.#open.delete(id);
@@ -33,18 +49,17 @@ export class OpenHandles {
     },
   });
 
-  start(): this {
+  constructor() {
     this.#hook.enable();
-    return this;
   }
 
-  /** Stops listening; gives what is still open and would keep the process alive. */
+  /** Stops listening; returns what is still open and would keep the process alive. */
   stop(): string[] {
-    const left = [...this.#open.values()].filter(({ resource }) => resource.deref()?.hasRef?.() === true).map(({ kind, where }) => `${kind} opened at ${where}`);
     this.#hook.disable();
+    const left = [...this.#open.values()].filter(({ resource, opening }) => resource.deref()?.hasRef?.() === true && opening.where !== TEST_RUNNER);
     this.#open.clear();
     this.#steps.clear();
-    return left;
+    return left.map(({ kind, opening }) => `${kind} opened at ${String(opening.where ?? 'an unknown place')}`);
   }
 }
 
@@ -53,11 +68,8 @@ const TEST_RUNNER = Symbol('test runner');
 const RUNNER_LINE = /[\\/]node_modules[\\/](?:jest-|@jest[\\/]|vitest[\\/]|@vitest[\\/])/;
 
 /** The first line of the stack that is not Node's own, a dependency's only if there is no other. */
-function openedAt(): string | typeof TEST_RUNNER | undefined {
-  const { stackTraceLimit } = Error;
-  Error.stackTraceLimit = 30;
-  const lines = (new Error().stack ?? '').split('\n').slice(3).map((line) => line.trim().replace(/^at /, ''));
-  Error.stackTraceLimit = stackTraceLimit;
+function openedAt({ stack = '' }: Error): string | typeof TEST_RUNNER | undefined {
+  const lines = stack.split('\n').slice(1).map((line) => line.trim().replace(/^at /, ''));
   const own = lines.filter((line) => /[\\/]/.test(line) && !line.includes('node:') && !line.includes('open-handles'));
   if (own.length > 0 && own.every((line) => RUNNER_LINE.test(line))) return TEST_RUNNER;
   return own.find((line) => !line.includes('node_modules')) ?? own[0];

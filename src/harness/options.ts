@@ -32,3 +32,8 @@ export type HarnessSettings = OptionsOf<typeof SPEC>;
 export function readHarnessOptions(options?: HarnessOptions): HarnessSettings {
   return readOptions('startHarness', SPEC, options);
 }
+
+/** What clients and workers of a harness read of the environment: spans are filtered as the process says, limits, hosts and ports are the test's. */
+export function spanEnvironment(): Record<string, string | undefined> {
+  return { DYN_LOG: process.env['DYN_LOG'] };
+}

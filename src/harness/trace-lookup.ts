@@ -2,7 +2,8 @@ import { clearTimeout, setTimeout } from 'node:timers';
 import { DynamoTracingError } from '../errors/index.js';
 import type { HopLog, CorrelatedRequest } from './audit/index.js';
 import type { CapturedRecord, FinishedSpan, TraceStore } from './record/index.js';
-import { HarnessTrace, buildTree, idsOf, isIdOrPart, keysOf, traceOf, treeText, type TraceSubject } from './trace/index.js';
+import type { HarnessWorker } from './worker/index.js';
+import { HarnessTrace, buildTree, idsOf, isIdOrPart, traceOf, treeText, type TraceSubject } from './trace/index.js';
 
 /** What `harness.trace()` waits for beside the end of what has begun. */
 export interface TraceOptions {
@@ -18,17 +19,11 @@ export interface TraceOptions {
 export interface LookupSources {
   readonly store: TraceStore;
   readonly hopLog: HopLog;
-  /** Requests that workers of the harness are busy with: the worker's name and the request's ids. */
-  running(): readonly { readonly worker: string; readonly requestId: string; readonly traceId: string }[];
+  readonly workers: readonly HarnessWorker[];
   /** Spans come from other processes too: when they are complete only their parents tell. */
-  remote(): boolean;
+  remote: boolean;
   /** Records of other processes are read too: they may come later than the spans. */
-  readsLogs(): boolean;
-}
-
-/** @throws ERR_OPTION_INVALID for something that names no request */
-export function checkSubject(subject: TraceSubject): void {
-  keysOf(subject);
+  readsLogs: boolean;
 }
 
 /** The trace of a subject as far as it is known now; undefined when nothing names it. */
@@ -40,43 +35,36 @@ export function traceNow(subject: TraceSubject, sources: LookupSources): Harness
 /**
  * The trace of a subject once it is complete: its spans have ended, the HTTP response has closed, workers are through, every
  * request that was received is recorded as completed. Looks again whenever something happens, never in between.
- * @throws ERR_TRACE_TIMEOUT with `missing`
+ * @throws ERR_TRACE_TIMEOUT with `missing`; ERR_OPTION_INVALID for something that names no request
  */
-export function waitForTrace(subject: TraceSubject, sources: LookupSources, options: TraceOptions, timeoutMs: number, closed: AbortSignal): Promise<HarnessTrace> {
-  return new Promise((resolve, reject) => {
-    const look = (): boolean => {
-      const request = sources.hopLog.request(subject);
-      if (request.traceId === undefined || missingOf(request, sources, options).length > 0) return false;
-      finish();
-      resolve(assemble(request, request.traceId, sources));
-      return true;
-    };
-    const timeOut = (): void => {
-      finish();
-      reject(timedOut(subject, sources, options, timeoutMs));
-    };
-    const close = (): void => {
-      finish();
-      reject(new DynamoTracingError('ERR_HARNESS_CLOSED', 'the harness was closed while a trace was waited for'));
-    };
-    const unwatch = sources.store.watch(() => void look());
-    const timer = setTimeout(timeOut, timeoutMs);
-    const finish = (): void => {
-      clearTimeout(timer);
-      unwatch();
-      closed.removeEventListener('abort', close);
-    };
-    closed.addEventListener('abort', close);
+export async function waitForTrace(subject: TraceSubject, sources: LookupSources, options: TraceOptions, timeoutMs: number, closed: AbortSignal): Promise<HarnessTrace> {
+  const state = { late: false, wake: (): void => undefined };
+  const look = (): void => state.wake();
+  const unwatch = sources.store.watch(look);
+  closed.addEventListener('abort', look);
+  const timer = setTimeout(() => {
+    state.late = true;
     look();
-  });
+  }, timeoutMs);
+  try {
+    for (;;) {
+      const request = sources.hopLog.request(subject);
+      const missing = missingOf(request, sources, options);
+      if (request.traceId !== undefined && missing.length === 0) return assemble(request, request.traceId, sources);
+      if (closed.aborted) throw new DynamoTracingError('ERR_HARNESS_CLOSED', 'the harness was closed while a trace was waited for');
+      if (state.late) throw timedOut(request, missing, sources, timeoutMs);
+      await new Promise<void>((resolve) => (state.wake = resolve));
+    }
+  } finally {
+    clearTimeout(timer);
+    unwatch();
+    closed.removeEventListener('abort', look);
+  }
 }
 
-function timedOut(subject: TraceSubject, sources: LookupSources, options: TraceOptions, timeoutMs: number): DynamoTracingError {
-  const request = sources.hopLog.request(subject);
-  const missing = missingOf(request, sources, options);
-  const spans = request.traceId === undefined ? [] : sources.store.spansOf(request.traceId);
-  const seen = `seen of trace ${request.traceId ?? '(unknown)'}:\n${treeText(buildTree(spans))}`;
-  return new DynamoTracingError('ERR_TRACE_TIMEOUT', `the trace was not complete within ${timeoutMs} ms; missing:\n${missing.map((what) => `  - ${what}`).join('\n')}\n${seen}`, { missing, timeoutMs, traceId: request.traceId });
+function timedOut({ traceId }: CorrelatedRequest, missing: readonly string[], { store }: LookupSources, timeoutMs: number): DynamoTracingError {
+  const seen = `seen of trace ${traceId ?? '(unknown)'}:\n${treeText(buildTree(traceId === undefined ? [] : store.spansOf(traceId)))}`;
+  return new DynamoTracingError('ERR_TRACE_TIMEOUT', `the trace was not complete within ${timeoutMs} ms; missing:\n${missing.map((what) => `  - ${what}`).join('\n')}\n${seen}`, { missing, timeoutMs, traceId });
 }
 
 /** Everything that a trace still waits for. */
@@ -88,12 +76,12 @@ function missingOf(request: CorrelatedRequest, sources: LookupSources, options: 
   const missing = store.openSpansOf(traceId).map(({ name, spanId }) => `the end of span ${name} (${spanId})`);
   if (spans.length === 0 && missing.length === 0) missing.push(`any span of trace ${traceId}${sampledOut(request)}`);
   if (inbound !== undefined && !inbound.finished) missing.push(`the end of the HTTP response to ${inbound.method} ${inbound.url}`);
-  for (const { worker, requestId, traceId: of } of sources.running()) if (of === traceId || isPartOf(requestId, request)) missing.push(`the end of request ${requestId} in worker ${worker}`);
-  missing.push(...missingRecords(recordsOf(request, store)));
-  if (sources.remote()) missing.push(...missingParents(request, sources));
-  if (sources.readsLogs()) missing.push(...missingCompletions(spans, recordsOf(request, store)));
+  for (const { name, running } of sources.workers) for (const call of running) if (call.traceId === traceId || isPartOf(call.requestId, request)) missing.push(`the end of request ${call.requestId} in worker ${name}`);
+  const records = recordsOf(request, store);
+  missing.push(...missingCompletions(records, sources.readsLogs ? spans : []));
+  if (sources.remote) missing.push(...missingParents(request, spans));
   missing.push(...absent(options.spans, spans.map(({ name }) => name)).map((name) => `a span ${name}`));
-  missing.push(...absent(options.records, recordsOf(request, store).map(({ message }) => message)).map((message) => `a record "${message}"`));
+  missing.push(...absent(options.records, records.map(({ message }) => message)).map((message) => `a record "${message}"`));
   return missing;
 }
 
@@ -112,21 +100,19 @@ function sampledOut({ sent, inbound }: CorrelatedRequest): string {
   return flags === '00' ? ' (its traceparent says that it is not sampled: flags 00)' : '';
 }
 
-/** Each request that was received must be completed: by the span that its records carry. */
-function missingRecords(records: readonly CapturedRecord[]): string[] {
+/** Each request that was received has a record of its completion, of the same span; so has a gateway's span that says how its request went. */
+function missingCompletions(records: readonly CapturedRecord[], spans: readonly FinishedSpan[]): string[] {
   const completed = new Set(records.filter(({ message }) => message === 'request completed').map(({ spanId }) => spanId));
-  return records.filter(({ message, spanId }) => message === 'request received' && !completed.has(spanId)).map(({ fields }) => `the record "request completed" of ${typeof fields['span_name'] === 'string' ? fields['span_name'] : 'a request'}`);
-}
-
-/** A gateway's span that says how its request went has a record that says so too. */
-function missingCompletions(spans: readonly FinishedSpan[], records: readonly CapturedRecord[]): string[] {
-  const done = new Set(records.filter(({ message }) => message === 'request completed').map(({ spanId }) => spanId));
-  return spans.filter(({ name, spanId, attributes }) => name === 'http-request' && attributes['request.outcome'] !== undefined && !done.has(spanId)).map(({ spanId }) => `the record "request completed" of http-request (${spanId}) in the logs that are read: JSON lines at level info`);
+  const received = records.filter(({ message, spanId }) => message === 'request received' && !completed.has(spanId));
+  const ended = spans.filter(({ name, spanId, attributes }) => name === 'http-request' && attributes['request.outcome'] !== undefined && !completed.has(spanId));
+  return [
+    ...received.map(({ fields }) => `the record "request completed" of ${typeof fields['span_name'] === 'string' ? fields['span_name'] : 'a request'}`),
+    ...ended.map(({ spanId }) => `the record "request completed" of http-request (${spanId}) in the logs that are read: JSON lines at level info`),
+  ];
 }
 
 /** Exporters send children before their parents: a trace is whole when it has a root and nobody's parent is missing. */
-function missingParents({ traceId, callerSpanId, hops, sent: asked }: CorrelatedRequest, { store }: LookupSources): string[] {
-  const spans = traceId === undefined ? [] : store.spansOf(traceId);
+function missingParents({ callerSpanId, hops, sent: asked }: CorrelatedRequest, spans: readonly FinishedSpan[]): string[] {
   const ids = new Set(spans.map(({ spanId }) => spanId));
   const orphans = spans.filter(({ parentSpanId }) => parentSpanId !== undefined && !ids.has(parentSpanId) && parentSpanId !== callerSpanId);
   const senders = new Set(hops.map(({ sent }) => traceOf(sent)?.spanId));

@@ -1,15 +1,10 @@
-import { attributeText, type HarnessTrace, type SpanNode } from './trace/index.js';
+import { attributeText, treeRows, type HarnessTrace } from './trace/index.js';
 import type { AuditReport } from './audit/index.js';
 import type { CapturedRecord } from './record/index.js';
 
-interface Row {
-  readonly node: SpanNode;
-  readonly depth: number;
-}
-
 /** A page that shows a trace as a waterfall, its records and its hops. Needs nothing from anywhere, runs no script. */
 export function waterfallHtml(trace: HarnessTrace, audit: AuditReport, title = 'Trace'): string {
-  const rows = trace.roots.flatMap((root) => rowsOf(root, 0));
+  const rows = treeRows(trace.roots);
   const start = Math.min(...trace.spans.map(({ startMs }) => startMs));
   const total = Math.max(...trace.spans.map(({ startMs, durationMs }) => startMs + durationMs)) - start || 1;
   return `<!doctype html>
@@ -23,11 +18,7 @@ export function waterfallHtml(trace: HarnessTrace, audit: AuditReport, title = '
 `;
 }
 
-function rowsOf(node: SpanNode, depth: number): Row[] {
-  return [{ node, depth }, ...node.children.flatMap((child) => rowsOf(child, depth + 1))];
-}
-
-function spanRow({ node: { span }, depth }: Row, start: number, total: number): string {
+function spanRow({ span, depth }: ReturnType<typeof treeRows>[number], start: number, total: number): string {
   const left = ((span.startMs - start) / total) * 100;
   const width = Math.max((span.durationMs / total) * 100, 0.3);
   const attributes = Object.entries(span.attributes).map(([key, value]) => `<tr><th>${escape(key)}</th><td>${escape(attributeText(value))}</td></tr>`).join('');

@@ -1,3 +1,4 @@
+import { isAsyncFunction } from 'node:util/types';
 import { DynamoTracingError } from '../errors/index.js';
 
 /** Reads one option: gets what the user wrote (undefined when absent) and gives the value to use, or throws. */
@@ -68,6 +69,11 @@ export function optionalOption<T>(wanted: string, test: (value: unknown) => bool
     if (!test(value)) throw invalidOption(path, wanted, value);
     return value as T;
   };
+}
+
+/** A function that decides something now: an async one cannot. */
+export function decisionOption<T extends (...args: never[]) => unknown>(): OptionReader<T | undefined> {
+  return optionalOption<T>('a function that answers at once (not an async one)', (value) => typeof value === 'function' && !isAsyncFunction(value));
 }
 
 export function functionOption<T extends (...args: never[]) => unknown>(): OptionReader<T | undefined> {

@@ -1,10 +1,10 @@
 import { isTruthy, TargetFilter, type Environment, type Level } from '../internal/index.js';
-import type { LogEntry, LogSink } from './entry.js';
+import type { LogEntry, LogFields, LogSink } from './entry.js';
 import { jsonLine, readableLine, type LineFormat } from './format.js';
 import type { Logger } from './logger.js';
 import { portableFields } from './portable.js';
 import { RECORD_TARGETS } from './records.js';
-import { stderrWriter } from './stderr.js';
+import { stderrWriter, type DroppedNote } from './stderr.js';
 import { timestamp } from './time.js';
 
 export type ConsoleFormat = 'jsonl' | 'readable';
@@ -14,19 +14,21 @@ export interface LineSinkSettings {
   readonly format: ConsoleFormat;
   readonly colour: boolean;
   readonly localTime: boolean;
-  readonly line: (text: string) => void;
+  /** Takes a line; `note` makes the one that tells how many were dropped. */
+  readonly line: (text: string, note: DroppedNote) => void;
 }
 
 /** Lines of text, by default to standard error. */
 export function lineSink({ filter, format, colour, localTime, line }: LineSinkSettings): LogSink {
   const toLine: LineFormat = format === 'jsonl' ? jsonLine : readableLine(colour);
-  return {
-    enabled: (target, level) => filter.enabled(target, level),
-    write: (entry) => line(toLine(entry, timestamp(localTime))),
-  };
+  const write = (entry: LogEntry): void => line(toLine(entry, timestamp(localTime)), note);
+  const note: DroppedNote = (dropped) => toLine(noteEntry('standard error was not read in time: lines were dropped', { dropped_lines: dropped }), timestamp(localTime));
+  return { enabled: (target, level) => filter.enabled(target, level), write };
 }
 
-/** The default sink, by DYN_LOG, DYN_LOGGING_CONSOLE_FORMAT, DYN_LOGGING_JSONL, DYN_LOG_USE_LOCAL_TZ and DYN_SDK_DISABLE_ANSI_LOGGING. */
+const BACKLOG_VARIABLE = 'DYNAMO_TRACING_LOG_BACKLOG_BYTES';
+
+/** The default sink, by the variables of docs/logging.md. */
 export function environmentSink(env: Environment, line?: (text: string) => void): LogSink {
   const filter = TargetFilter.fromEnv(env);
   const asked = env['DYN_LOGGING_CONSOLE_FORMAT']?.trim().toLowerCase() ?? '';
@@ -37,12 +39,19 @@ export function environmentSink(env: Environment, line?: (text: string) => void)
     format,
     colour: line === undefined && process.stderr.isTTY && !isTruthy(env['DYN_SDK_DISABLE_ANSI_LOGGING']),
     localTime: isTruthy(env['DYN_LOG_USE_LOCAL_TZ']),
-    line: line ?? ((text) => stderrWriter().line(text)),
+    line: line ?? ((text, dropped) => stderrWriter().line(text, dropped)),
   });
-  const note = (message: string): void => sink.write({ level: 'warn', target: RECORD_TARGETS.logging, message, fields: {}, scope: undefined, display: false });
+  const note = (message: string): void => sink.write(noteEntry(message, {}));
+  const backlog = env[BACKLOG_VARIABLE]?.trim() ?? '';
+  if (/^\d{1,15}$/.test(backlog)) stderrWriter().limit = Number(backlog);
+  else if (backlog !== '') note(`${BACKLOG_VARIABLE}=${quoted(backlog)} is not a number of bytes and is ignored`);
   if (!known) note(`DYN_LOGGING_CONSOLE_FORMAT=${quoted(asked)} is neither readable nor jsonl: readable is used`);
   for (const piece of filter.rejected) note(`DYN_LOG: ${quoted(piece)} is not a directive and is ignored`);
   return sink;
+}
+
+function noteEntry(message: string, fields: LogFields): LogEntry {
+  return { level: 'warn', target: RECORD_TARGETS.logging, message, fields, scope: undefined, display: false };
 }
 
 function quoted(text: string): string {

@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { SpanKind, type Span } from '@opentelemetry/api';
-import { guarded } from '../internal/index.js';
+import { ROOT_CONTEXT, SpanKind, type Context, type Span } from '@opentelemetry/api';
+import { decided, guarded, reportFault } from '../internal/index.js';
 import { RECORD_TARGETS } from '../logging/index.js';
 import { adoptSpan, SPANS, startSpan, type SpanFields, type TracedSpan } from '../spans/index.js';
-import { offerContextManager, runInRequest } from '../trace-context/index.js';
+import { activeContext, offerContextManager, runInRequest } from '../trace-context/index.js';
 import { bindEmitters } from './bound-emitter.js';
 import { errorBody } from './error-body.js';
 import { identify, warnAboutIds, type Identity } from './identity.js';
@@ -36,14 +36,20 @@ const NO_MANAGER = 'the OpenTelemetry SDK has no context manager: one of dynamo-
  * request is to be left alone: ignored, or recorded already because the middleware is mounted twice, or because beginning failed.
  */
 export function beginRequest(tracing: Tracing, arrival: Arrival): RequestRecorder | undefined {
-  return guarded('dynamoTracing', () => begin(tracing, arrival), undefined);
+  try {
+    return begin(tracing, arrival, activeContext());
+  } catch (error) {
+    reportFault('dynamoTracing', error);
+    // Something in the current context cannot be used: the request is recorded without it.
+    return guarded('dynamoTracing', () => begin(tracing, { ...arrival, frameworkSpan: undefined }, ROOT_CONTEXT), undefined);
+  }
 }
 
-function begin(tracing: Tracing, arrival: Arrival): RequestRecorder | undefined {
+function begin(tracing: Tracing, arrival: Arrival, active: Context): RequestRecorder | undefined {
   const { req, res, frameworkSpan } = arrival;
-  if (recorderOf(res) !== undefined || guarded<unknown>('ignore', () => tracing.ignore?.(req), false) === true) return undefined;
+  if (recorderOf(res) !== undefined || decided<unknown>('ignore', () => tracing.ignore?.(req), false) === true) return undefined;
   const routeClass = routeClassOf(tracing, arrival);
-  const identity = identify(tracing, req, frameworkSpan);
+  const identity = identify(tracing, req, frameworkSpan, active);
   const logFields = { method: req.method ?? 'GET', uri: (tracing.includeQuery ? arrival.url : pathOf(arrival.url)).slice(0, MAX_URI_LENGTH) };
   const isAdopted = identity.serverSpan !== undefined && tracing.serverSpan === 'adopt';
   const span = spanOf(tracing, arrival, identity, routeClass, logFields, isAdopted);
@@ -96,7 +102,7 @@ function genAiFields({ attributes }: Tracing, routeClass: RouteClass): SpanField
 function routeClassOf(tracing: Tracing, { req, url, mountedUrl }: Arrival): RouteClass {
   const found = tracing.routes.find(req.method ?? 'GET', pathOf(mountedUrl), pathOf(url));
   if (tracing.classify === undefined) return found;
-  const given = guarded('classify', () => tracing.classify?.(req), undefined);
+  const given = decided('classify', () => tracing.classify?.(req), undefined);
   return guarded('classify', () => reclassified(found, given), found);
 }
 

@@ -1,5 +1,5 @@
 import { STATUS_CODES } from 'node:http';
-import { errorFact } from '../errors/index.js';
+import { errorFact, failureOf, isDynamoTracingError, STATUS_OF_FAILURE } from '../errors/index.js';
 import { classifyError, DEFAULT_OVERLOAD_STATUS, type ClassifyOptions, type ErrorType } from './error-type.js';
 import { upstreamStatus } from './upstream-error.js';
 
@@ -44,66 +44,30 @@ function causesOf(error: unknown): unknown[] {
   return causes;
 }
 
-/** Status and client-facing text of each type, as Dynamo words them. */
 function answer(type: ErrorType, overloadStatus: number): ErrorAnswer {
-  const [status, message] = ANSWERS[type] ?? [500, 'Internal server error'];
-  return { status: type === 'overload' ? overloadStatus : status, type, message };
+  return { status: type === 'overload' ? overloadStatus : (STATUS_OF_TYPE[type] ?? 500), type, message: MESSAGES[type] ?? 'Internal server error' };
 }
 
-const ANSWERS: Readonly<Partial<Record<ErrorType, readonly [number, string]>>> = {
-  validation: [400, 'Validation: invalid request'],
-  not_found: [404, 'Not found'],
-  not_implemented: [501, 'Not implemented'],
-  overload: [DEFAULT_OVERLOAD_STATUS, 'Service temporarily overloaded'],
-  unavailable: [503, 'Service temporarily unavailable'],
-  cancelled: [499, 'Request cancelled'],
-  response_timeout: [504, 'Request timed out'],
+const STATUS_OF_TYPE: Readonly<Partial<Record<ErrorType, number>>> = { ...STATUS_OF_FAILURE, not_found: 404, not_implemented: 501 };
+
+/** Client-facing texts, as Dynamo words them. */
+const MESSAGES: Readonly<Partial<Record<ErrorType, string>>> = {
+  validation: 'Validation: invalid request',
+  not_found: 'Not found',
+  not_implemented: 'Not implemented',
+  overload: 'Service temporarily overloaded',
+  unavailable: 'Service temporarily unavailable',
+  cancelled: 'Request cancelled',
+  response_timeout: 'Request timed out',
 };
 
 const BAD_GATEWAY: ErrorAnswer = { status: 502, type: 'internal', message: 'Bad gateway' };
 
-const TYPE_OF_CODE: Readonly<Record<string, ErrorType>> = {
-  ERR_FRAME_TOO_LARGE: 'validation',
-  ERR_WORKER_OVERLOADED: 'overload',
-  ERR_TOO_MANY_IN_FLIGHT: 'overload',
-  ERR_NO_WORKERS: 'unavailable',
-  ERR_WORKER_UNAVAILABLE: 'unavailable',
-  ERR_UNKNOWN_ENDPOINT: 'unavailable',
-  ERR_CONNECT_FAILED: 'unavailable',
-  ERR_CONNECT_TIMEOUT: 'unavailable',
-  ERR_DISCOVERY: 'unavailable',
-  ERR_CLIENT_CLOSED: 'unavailable',
-  ERR_CANCELLED: 'cancelled',
-  ERR_ACK_TIMEOUT: 'response_timeout',
-  ERR_PROLOGUE_TIMEOUT: 'response_timeout',
-  ERR_RESPONSE_TIMEOUT: 'response_timeout',
-};
-
-/** What a worker calls its error, with Dynamo's `Backend` variants under the same names. */
-const TYPE_OF_WORKER_ERROR: Readonly<Record<string, ErrorType>> = {
-  invalid_argument: 'validation',
-  resource_exhausted: 'overload',
-  worker_overloaded: 'overload',
-  unavailable: 'unavailable',
-  worker_unavailable: 'unavailable',
-  cancelled: 'cancelled',
-  response_timeout: 'response_timeout',
-};
-
+/** An error of this package goes by the table of failures; one that the table calls internal may still have a cause or a status that says more. */
 function ownAnswer(error: unknown, overloadStatus: number): ErrorAnswer | undefined {
-  const code = errorFact(error, 'code');
-  if (errorFact(error, 'name') !== 'DynamoTracingError' || typeof code !== 'string') return undefined;
-  const sent = code === 'ERR_WORKER_ERROR' || code === 'ERR_GENERATE_FAILED' ? TYPE_OF_WORKER_ERROR[workerErrorName(errorFact(error, 'errorType'))] : undefined;
-  const type = sent ?? (Object.hasOwn(TYPE_OF_CODE, code) ? TYPE_OF_CODE[code] : undefined);
-  if (type === undefined) return undefined;
+  const type = isDynamoTracingError(error) ? failureOf(error).recorded : 'internal';
+  if (type === 'internal') return undefined;
   return type === 'validation' ? { ...answer(type, overloadStatus), message: validationText(error) } : answer(type, overloadStatus);
-}
-
-/** `InvalidArgument`, `{ Backend: 'InvalidArgument' }` and `backend_invalid_argument` are all `invalid_argument`. */
-function workerErrorName(sent: unknown): string {
-  const name = typeof sent === 'object' && sent !== null ? errorFact(sent, 'Backend') : sent;
-  if (typeof name !== 'string') return '';
-  return name.replace(/([a-z])([A-Z])/g, '$1_$2').toLowerCase().replace(/^backend_/, '');
 }
 
 /** A validation error tells the client what was wrong, marked so that its 400 counts as one. */

@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http';
-import { isSpanContextValid, ROOT_CONTEXT, trace, type Context, type Link, type Span, type SpanContext } from '@opentelemetry/api';
-import { guarded, RateLimit, reportOnce } from '../internal/index.js';
+import { ROOT_CONTEXT, trace, type Context, type Link, type Span, type SpanContext } from '@opentelemetry/api';
+import { decided, RateLimit, reportOnce } from '../internal/index.js';
 import { escapeControls, RECORD_TARGETS, type Log } from '../logging/index.js';
-import { activeContext, extractTrace, newRequestId, remoteSpanContext, resolveRequestIds, type CarrierReader, type RequestIds } from '../trace-context/index.js';
+import { activeContext, extractTrace, newRequestId, remoteSpanContext, resolveRequestIds, spanContextOf, type CarrierReader, type RequestIds } from '../trace-context/index.js';
 import type { Tracing } from './options.js';
 import { findServerSpan } from './server-span.js';
 
@@ -24,14 +24,13 @@ const IGNORED: Omit<RequestIds, 'requestId'> = { xRequestId: undefined, invalid:
  * Reads ids and trace context of an inbound request by the trust that `tracing` grants it. `frameworkSpan` is the span of the
  * framework's own instrumentation, where the framework tells of one.
  */
-export function identify(tracing: Tracing, req: IdentifiedRequest, frameworkSpan: Span | undefined): Identity {
+export function identify(tracing: Tracing, req: IdentifiedRequest, frameworkSpan: Span | undefined, active = activeContext()): Identity {
   const trusted = trusts(tracing, req);
   const headers = new InboundHeaders(req);
   const ids = req[IDS] ?? resolveIds(headers, trusted);
-  const active = activeContext();
   const serverSpan = findServerSpan(active, frameworkSpan);
-  const live = serverSpan?.spanContext() ?? trace.getSpanContext(active);
-  if (live !== undefined && isSpanContextValid(live) && live.isRemote !== true) {
+  const live = serverSpan?.spanContext() ?? spanContextOf(active);
+  if (live !== undefined && live.isRemote !== true) {
     if (!trusted && serverSpan !== undefined) warnAboutTrust(serverSpan);
     return { ids, parent: active, links: undefined, isInside: true, serverSpan };
   }
@@ -64,7 +63,7 @@ function resolveIds(headers: InboundHeaders, trusted: boolean): RequestIds {
 }
 
 function trusts(tracing: Tracing, req: IncomingMessage): boolean {
-  return guarded<unknown>('trustIncoming', () => tracing.trustIncoming(req), false) === true; // a promise is no trust
+  return decided<unknown>('trustIncoming', () => tracing.trustIncoming(req), false) === true;
 }
 
 /** Node joins repeated headers with a comma, over HTTP/2 too; where one is possible the values as they came decide. */

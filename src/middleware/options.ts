@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { booleanOption, enumOption, functionOption, invalidOption, optionalOption, readOptions, TargetFilter, type Environment, type OptionReader, type OptionsOf } from '../internal/index.js';
+import { booleanOption, decisionOption, enumOption, functionOption, invalidOption, optionalOption, readOptions, TargetFilter, type Environment, type OptionReader, type OptionsOf } from '../internal/index.js';
 import { readLogger, type LoggerOption } from '../logging/index.js';
 import { ATTRIBUTE_SETS, type AttributeSet, type SpanSettings } from '../spans/index.js';
 import type { CompletedRequest, ReceivedRequest } from './completed-request.js';
@@ -62,11 +62,11 @@ type Predicate = (req: IncomingMessage) => boolean;
 const readTrust: OptionReader<Predicate> = (value, path) => {
   if (value === undefined || typeof value === 'boolean') return () => value ?? true;
   if (typeof value !== 'function') throw invalidOption(path, 'true, false or a function', value);
-  return value as Predicate;
+  return decisionOption<Predicate>()(value, path) as Predicate;
 };
 
 const readIgnore: OptionReader<Predicate | undefined> = (value, path) => {
-  if (value === undefined || typeof value === 'function') return value as Predicate | undefined;
+  if (value === undefined || typeof value === 'function') return decisionOption<Predicate>()(value, path);
   if (!Array.isArray(value) || !value.every((item) => typeof item === 'string')) throw invalidOption(path, 'an array of paths or a function', value);
   const paths = new Set<string>(value);
   return (req) => paths.has(pathOf(req.url ?? '/'));
@@ -80,7 +80,7 @@ const SPEC = {
   serverSpan: enumOption(['adopt', 'own'], 'adopt'),
   randomFlag: enumOption(['keep', 'drop'], 'keep'),
   routes: readRoutes,
-  classify: functionOption<NonNullable<DynamoTracingOptions['classify']>>(),
+  classify: decisionOption<NonNullable<DynamoTracingOptions['classify']>>(),
   ignore: readIgnore,
   observeResponses: booleanOption(true),
   lifecycleLevel: enumOption(['info', 'debug'], 'info'),

@@ -11,6 +11,7 @@ import { watchEnding, type Ending, type EndingListener } from './ending.js';
 import { classifyThrown } from './error-answer.js';
 import { classifyError } from './error-type.js';
 import { RequestHandle } from './handle.js';
+import { readFailure, readModel, readUsage, readWorkers } from './handler-values.js';
 import type { Identity } from './identity.js';
 import { ResponseObserver } from './observation/index.js';
 import type { Tracing } from './options.js';
@@ -99,19 +100,19 @@ export class RequestRecorder implements EndingListener {
   // What the handler tells, through its handle.
 
   usage(tokens: TokenUsage): void {
-    this.#usage = { ...this.#usage, ...tokens };
+    this.#usage = { ...this.#usage, ...readUsage(tokens) };
   }
 
   model(name: string): void {
-    this.#model = name;
+    this.#model = readModel(name) ?? this.#model;
   }
 
   workers(ids: WorkerIds): void {
-    this.#workers = { ...this.#workers, ...ids };
+    this.#workers = { ...this.#workers, ...readWorkers(ids) };
   }
 
   fail(type: string, detail?: string): void {
-    this.#failure ??= { type, detail };
+    this.#failure ??= readFailure(type, detail);
   }
 
   set(fields: OwnFields): void {

@@ -131,6 +131,7 @@ function watchedPush(this: WatchedRequest, chunk: unknown, encoding?: BufferEnco
 
 /** Reads model and stream flag from a parsed body, or from JSON text or bytes. Undefined when it is neither. */
 export function readBody(body: unknown): BodyFacts | undefined {
+  if ((typeof body === 'string' || body instanceof Uint8Array) && body.length > MAX_UNPARSED_BYTES) return undefined;
   if (typeof body === 'string') return readJson(body, false);
   if (body instanceof Uint8Array) return readJson(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('latin1'), true);
   if (typeof body !== 'object' || body === null || Array.isArray(body)) return undefined;
@@ -150,7 +151,7 @@ const SHAPE = { model: 'model', stream: 'stream' } as const satisfies Shape;
 
 /** Without parsing the whole of it: a prompt may be long. */
 function readJson(text: string, isBytes: boolean): BodyFacts | undefined {
-  if (text.length > MAX_UNPARSED_BYTES || !/^\s*\{/.test(text)) return undefined;
+  if (!/^\s*\{/.test(text)) return undefined;
   const { model, stream } = pickJson(text, SHAPE, isBytes);
   if (model === undefined && stream === undefined) return undefined;
   return factsOf(model, stream);

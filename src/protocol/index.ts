@@ -14,16 +14,7 @@ export {
 export { formatWorkerAddress, parseWorkerAddress, type WorkerAddress } from './address.js';
 export { type StreamType, type TcpStreamConnectionInfo } from './connection-info.js';
 export { decodeControlMessage, encodeControlMessage, MAX_CONTROL_MESSAGE_SIZE, type ControlMessage } from './control-message.js';
-export {
-  DYNAMO_ERROR_NAMES,
-  errorFromWire,
-  errorNameFromWire,
-  errorNameToWire,
-  errorToWire,
-  type DynamoError,
-} from './dynamo-error.js';
-export { failureOf, sentTypeOf, type Failure } from './failure.js';
-export { FAILURE_CODES, FAILURE_TYPES, STATUS_OF_FAILURE, type AttemptOutcome, type DynamoErrorName, type RecordedFailure, type WireErrorType } from './failure-table.js';
+export { errorFromWire, errorToWire, type DynamoError } from './dynamo-error.js';
 export { type HostPort } from './host-port.js';
 export { isObject } from './fields.js';
 export { decodeJson, encodeJson, jsonText } from './json.js';

@@ -1,6 +1,6 @@
 import { isSpanContextValid, SpanStatusCode, trace, type Attributes, type Context, type Link, type Span, type SpanContext, type SpanKind } from '@opentelemetry/api';
 import { guarded, TargetFilter, VERSION } from '../internal/index.js';
-import { getTraceScope, newSpanId, newTraceId, RANDOM_TRACE_ID, remoteSpanContext, SAMPLED, setTraceScope, type TraceScope } from '../trace-context/index.js';
+import { getTraceScope, newSpanId, newTraceId, RANDOM_TRACE_ID, remoteSpanContext, SAMPLED, setTraceScope, spanContextOf, traceStateText, type TraceScope } from '../trace-context/index.js';
 import { toAttributes, type AttributeSet, type SpanFields } from './attributes.js';
 import type { SpanDefinition } from './catalogue.js';
 
@@ -42,7 +42,7 @@ export function startSpan(definition: SpanDefinition, given: SpanStart): TracedS
   const { settings, name = definition.name } = given;
   const parent = given.identity === undefined ? insideRequest(given.parent) : given.parent;
   const start = { ...given, parent, name };
-  const parentContext = validSpanContext(parent);
+  const parentContext = spanContextOf(parent);
   if (!settings.filter.enabled(definition.target, definition.level)) return filteredOut(start, parentContext);
   const recorded = guarded('tracer.startSpan', () => ownSpan(definition, start, parentContext), undefined);
   const span = recorded ?? trace.wrapSpanContext(localSpanContext(parentContext));
@@ -113,12 +113,7 @@ export class TracedSpan {
 /** A request whose own span was left out is known by its scope alone: what is started inside continues that trace. */
 function insideRequest(ctx: Context): Context {
   const scope = getTraceScope(ctx);
-  return scope === undefined || validSpanContext(ctx) !== undefined ? ctx : trace.setSpanContext(ctx, remoteSpanContext({ ...scope, tracestate: scope.tracestate }));
-}
-
-function validSpanContext(ctx: Context): SpanContext | undefined {
-  const found = trace.getSpanContext(ctx);
-  return found !== undefined && isSpanContextValid(found) ? found : undefined;
+  return scope === undefined || spanContextOf(ctx) !== undefined ? ctx : trace.setSpanContext(ctx, remoteSpanContext({ ...scope, tracestate: scope.tracestate }));
 }
 
 /** The span of the registered SDK. Without one the API hands back the parent's own context, or an invalid one: then there is none. */
@@ -154,7 +149,7 @@ function filteredOut(start: SpanStart, parentContext: SpanContext | undefined): 
 }
 
 function passedOn({ traceId, spanId, traceFlags, traceState }: SpanContext): TraceScope {
-  return { traceId, spanId, traceFlags, tracestate: traceState?.serialize() };
+  return { traceId, spanId, traceFlags, tracestate: traceStateText(traceState) };
 }
 
 function scopeOf(own: SpanContext, start: SpanStart, parent: SpanContext | undefined, spanName: string): TraceScope {
@@ -167,7 +162,7 @@ function scopeOf(own: SpanContext, start: SpanStart, parent: SpanContext | undef
     spanId: own.spanId,
     traceFlags: drop === true ? own.traceFlags & ~RANDOM_TRACE_ID : own.traceFlags | random,
     parentId: parent?.spanId,
-    tracestate: own.traceState?.serialize() ?? outer?.tracestate,
+    tracestate: traceStateText(own.traceState) ?? outer?.tracestate,
     xRequestId: identity?.xRequestId,
     requestId: identity?.requestId,
     spanName,

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { context, createContextKey, ROOT_CONTEXT, trace, type Context, type Span, type TraceState } from '@opentelemetry/api';
-import { guarded } from '../internal/index.js';
+import { context, createContextKey, isSpanContextValid, ROOT_CONTEXT, trace, type Context, type Span, type SpanContext, type TraceState } from '@opentelemetry/api';
+import { guarded, reportFault } from '../internal/index.js';
 import { TextTraceState } from './trace-state.js';
 import { isSpanId, isTraceId, RANDOM_TRACE_ID } from './traceparent.js';
 import { parseTracestate } from './tracestate.js';
@@ -65,18 +65,46 @@ export function getTraceScope(ctx: Context): TraceScope | undefined {
  * its own, from before the request was known here (@fastify/otel does): the request's scope is put into it again.
  */
 export function activeContext(): Context {
-  const active = context.active();
+  const active = managedContext();
   const stored = storage.getStore();
   if (stored === undefined) return active;
   if (active === ROOT_CONTEXT) return stored.managed ? active : stored.context;
   if (getTraceScope(active) !== undefined) return active;
   const scope = getTraceScope(stored.context);
-  return scope !== undefined && trace.getSpanContext(active)?.traceId === scope.traceId ? setTraceScope(active, scope) : active;
+  return scope !== undefined && spanContextOf(active)?.traceId === scope.traceId ? setTraceScope(active, scope) : active;
+}
+
+/** The context of OpenTelemetry's manager, which may be anybody's: what cannot be read counts as none. */
+function managedContext(): Context {
+  try {
+    const active = context.active();
+    active.getValue(KEY);
+    return active;
+  } catch (error) {
+    reportFault('context.active', error);
+    return ROOT_CONTEXT;
+  }
+}
+
+/** `context.with`, whose own faults keep `fn` from nothing: it runs once, and what it returns or throws is what comes back. */
+function managed<T>(ctx: Context, fn: () => T): T {
+  const run: { state: 'waiting' | 'inside' | 'done'; result?: T } = { state: 'waiting' };
+  try {
+    context.with(ctx, () => {
+      run.state = 'inside';
+      run.result = fn();
+      run.state = 'done';
+    });
+  } catch (error) {
+    if (run.state === 'inside') throw error;
+    reportFault('context.with', error);
+  }
+  return run.state === 'done' ? (run.result as T) : fn();
 }
 
 /** Runs `fn` with `ctx` as the current context. */
 export function runInContext<T>(ctx: Context, fn: () => T): T {
-  return context.with(ctx, () => (activeContext() === ctx ? fn() : storage.run({ context: ctx, request: storage.getStore()?.request, managed: false }, fn)));
+  return managed(ctx, () => (activeContext() === ctx ? fn() : storage.run({ context: ctx, request: storage.getStore()?.request, managed: false }, fn)));
 }
 
 /**
@@ -85,7 +113,7 @@ export function runInContext<T>(ctx: Context, fn: () => T): T {
  */
 export function runInRequest<T>(request: object, ctx: Context, fn: () => T): T {
   if (storage.getStore()?.request === request) return fn();
-  return context.with(ctx, () => storage.run({ context: ctx, request, managed: context.active() === ctx }, fn));
+  return managed(ctx, () => storage.run({ context: ctx, request, managed: managedContext() === ctx }, fn));
 }
 
 /** The request that the current code runs inside of, as {@link runInRequest} was given it. */
@@ -124,13 +152,20 @@ export function contextOfSpan(span: Span, scope?: TraceScope): DistributedTraceC
     spanId: live.spanId,
     traceFlags: (live.traceFlags | random) & ~dropped,
     parentId: scope?.spanId === live.spanId ? scope.parentId : undefined,
-    tracestate: live.traceState !== undefined ? textOf(live.traceState) : sameTrace ? scope.tracestate : undefined,
+    tracestate: live.traceState !== undefined ? traceStateText(live.traceState) : sameTrace ? scope.tracestate : undefined,
     xRequestId: scope?.xRequestId,
     requestId: scope?.requestId,
   };
 }
 
-/** Our own has been checked; another implementation may hold anything, a line feed included. */
-function textOf(state: TraceState): string | undefined {
-  return state instanceof TextTraceState ? state.serialize() : parseTracestate(state.serialize());
+/** The span context that `ctx` carries, when it is a valid one; of a span that throws: none. */
+export function spanContextOf(ctx: Context): SpanContext | undefined {
+  const found = guarded('span.spanContext', () => trace.getSpanContext(ctx), undefined);
+  return found !== undefined && isSpanContextValid(found) ? found : undefined;
+}
+
+/** A trace state as text. Our own has been checked; another implementation may hold anything, a line feed included, or throw. */
+export function traceStateText(state: TraceState | undefined): string | undefined {
+  if (state === undefined || state instanceof TextTraceState) return state?.serialize();
+  return guarded('traceState.serialize', () => parseTracestate(state.serialize()), undefined);
 }

@@ -1,7 +1,7 @@
 import { BlockList, isIP } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { DynamoTracingError } from '../errors/index.js';
-import { guarded, invalidOption, type OptionReader } from '../internal/index.js';
+import { decided, decisionOption, invalidOption, type OptionReader } from '../internal/index.js';
 
 /** Whether `text` is an IPv4 or IPv6 address, the latter without brackets. */
 export function isIpAddress(text: string): boolean {
@@ -35,7 +35,10 @@ export type HostFilter = readonly string[] | ((host: string) => boolean);
 /** Reads a {@link HostFilter}: without one every address may be called. A function that throws refuses. */
 export const hostFilterOption: OptionReader<(host: string) => boolean> = (value, path) => {
   if (value === undefined) return () => true;
-  if (typeof value === 'function') return (host) => guarded(path, () => (value as (host: string) => unknown)(host) === true, false);
+  if (typeof value === 'function') {
+    const decide = decisionOption<(host: string) => unknown>()(value, path);
+    return (host) => decided(path, () => decide?.(host), false) === true;
+  }
   if (!Array.isArray(value)) throw invalidOption(path, 'an array of addresses and networks, or a function', value);
   const list = new BlockList();
   for (const entry of value as readonly unknown[]) addHost(list, entry, path);

@@ -136,6 +136,15 @@ describe.each(['tcp', 'memory'] as const)('faults of a worker link over %s', (tr
     expect(await Promise.all([call(), call(), call()])).toEqual(Array.from({ length: 3 }, () => ({ tokens: 4, code: 'none' })));
   });
 
+  it('sends frames that wait to be merged before the next frame that no fault hits', async () => {
+    client = harness.client({ poolSize: 1 });
+    worker.inject(faults.mergeChunks(3, 'request'), { times: 1 });
+    expect(await Promise.all([call(), call()])).toEqual(Array.from({ length: 2 }, () => ({ tokens: 4, code: 'none' })));
+    worker.inject(faults.mergeChunks(), { times: 1 });
+    worker.inject(faults.disconnect({ afterTokens: 2 }), { times: 1 });
+    expect(await call()).toEqual({ tokens: 2, code: 'ERR_STREAM_INCOMPLETE' });
+  });
+
   it('refuses faults that make no sense', () => {
     expect(said(() => faults.delay(-1))).toContain('faults.delay.ms must be an integer of at least 0');
     expect(said(() => faults.cutChunks(0))).toContain('faults.cutChunks.size');

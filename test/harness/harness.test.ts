@@ -8,6 +8,7 @@ import { faults, mockEngine, startHarness, type Harness } from 'dynamo-tracing/h
 import 'dynamo-tracing/jest';
 import { BODY, CHAT, gateway } from './support/app';
 import { said } from './support/said';
+import { until } from '../support/until.js';
 
 const open: Harness[] = [];
 async function start(...args: Parameters<typeof startHarness>): Promise<Harness> {
@@ -88,10 +89,7 @@ describe('trace()', () => {
     const worker = await harness.worker('dynamo.backend.generate', mockEngine({ tokens: 3, firstTokenMs: 10_000 }));
     const items = harness.client().generate(worker.address, {}, { requestId: '0192f3c1-0000-7000-8000-000000000001' });
     const first = items.next().catch(() => undefined);
-    await new Promise<void>((resolve) => {
-      const look = (): void => (worker.running.length > 0 ? resolve() : void setImmediate(look));
-      look();
-    });
+    await until('the script runs', () => worker.running.length > 0);
     const error = await failure(harness.trace('0192f3c1-0000-7000-8000-000000000001'));
     expect(error.code).toBe('ERR_TRACE_TIMEOUT');
     expect(error.missing.join('\n')).toMatch(/the end of span client_request[^]*the end of span handle_payload[^]*the end of request 0192f3c1[^ ]* in worker dynamo\.backend\.generate[^]*the record "request completed" of handle_payload/);
@@ -112,11 +110,8 @@ describe('trace()', () => {
     const harness = await start();
     const span = trace.getTracer('t').startSpan('first');
     span.end();
+    await expect(harness.trace(span.spanContext().traceId, { spans: ['late'], timeoutMs: 10 })).rejects.toMatchObject({ missing: ['a span late'] });
     const waited = harness.trace(span.spanContext().traceId, { spans: ['late'] });
-    let isFound = false;
-    void waited.then(() => (isFound = true));
-    await new Promise((resolve) => setImmediate(resolve));
-    expect(isFound).toBe(false);
     trace.getTracer('t').startSpan('late', {}, trace.setSpan(context.active(), span)).end();
     expect((await waited).tree()).toBe('first\n  late');
     await expect(harness.trace(span.spanContext().traceId, { records: ['never'], timeoutMs: 10 })).rejects.toMatchObject({ missing: ['a record "never"'] });
@@ -191,11 +186,31 @@ describe('close()', () => {
     expect(leaks).toHaveLength(2);
   });
 
+  it('reads the stack of no handle but of those that are left', async () => {
+    const harness = await start({ leaks: 'process' });
+    const timers = Array.from({ length: 50 }, () => setTimeout(() => undefined, 60_000));
+    const { prepareStackTrace } = Error;
+    let read = 0;
+    Error.prepareStackTrace = (error) => {
+      read += 1;
+      return String(error);
+    };
+    try {
+      for (const timer of [...timers.splice(1), ...Array.from({ length: 50 }, () => setTimeout(() => undefined, 60_000))]) clearTimeout(timer);
+      expect(read).toBe(0);
+      expect((await failure(harness.close())).leaks).toHaveLength(1);
+      expect(read).toBeLessThan(10);
+    } finally {
+      Error.prepareStackTrace = prepareStackTrace;
+      clearTimeout(timers[0]);
+    }
+  });
+
   it('leaves no fault timer behind', async () => {
     const harness = await start({ transport: 'memory', leaks: 'process' });
     const worker = await harness.worker('dynamo.backend.generate', mockEngine(), { faults: [faults.delay(60_000)] });
     const call = failure(harness.client().generate(worker.address, {}).next());
-    await new Promise((resolve) => setImmediate(resolve));
+    await until('the fault holds the request', () => worker.requests.length === 1);
     await harness.close();
     expect((await call).code).toBe('ERR_CLIENT_CLOSED');
   });

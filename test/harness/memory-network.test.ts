@@ -128,6 +128,5 @@ describe.each<[string, () => Network]>([['TCP', () => tcpNetwork({ env: {} })], 
 it('two memory networks do not see each other', async () => {
   const [a, b] = [new MemoryNetwork(), new MemoryNetwork()];
   const listener = await a.listen('127.0.0.1', 0, () => undefined);
-  expect(a.listening).toEqual([`127.0.0.1:${listener.port}`]);
   await expect(once(b.connect(listener), 'connect')).rejects.toMatchObject({ code: 'ECONNREFUSED' });
 });

@@ -118,6 +118,29 @@ describe('requests without any id, at one time', () => {
     expect(responses.map((res) => harness.audit(res).problems[0])).toEqual(traces.map(({ traceId }) => expect.objectContaining({ hop: 'gateway → upstream', header: 'traceparent', expected: `trace ${traceId}`, cause: 'the sender did not send it' })));
   });
 
+  it('are told apart on one kept connection, also when a server gets them before they end', async () => {
+    const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+    let got: (() => void) | undefined;
+    const server = harness.own('app', http.createServer((req, res) => trace.getTracer('app').startActiveSpan(`answer ${req.url ?? ''}`, (span) => {
+      got?.();
+      req.resume().once('end', () => (span.end(), res.end()));
+    })).listen(0, '127.0.0.1'));
+    await once(server, 'listening');
+    const trees: string[] = [];
+    for (const path of ['/a', '/b', '/c', '/d']) {
+      const req = http.request({ port: (server.address() as AddressInfo).port, path, method: 'POST', agent });
+      const begun = new Promise<void>((resolve) => (got = resolve));
+      req.write('first part');
+      if (path < '/c') await begun;
+      req.end();
+      const [res] = await once(req, 'response') as [http.IncomingMessage];
+      await once(res.resume(), 'end');
+      trees.push((await harness.trace(res)).tree());
+    }
+    agent.destroy();
+    expect(trees).toEqual(['answer /a', 'answer /b', 'answer /c', 'answer /d']);
+  });
+
   it('a hop that nobody\'s handler made belongs to nobody, even when one request is open', async () => {
     const upstream = await harness.upstream();
     let go!: () => void;

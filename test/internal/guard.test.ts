@@ -72,3 +72,19 @@ describe('reportFault', () => {
     expect(emitWarning).toHaveBeenCalledWith('tracer failed: broken (reported once)', { type: 'DynamoTracingWarning', code: 'DYNAMO_TRACING_FAULT' });
   });
 });
+
+describe('decided', () => {
+  it('returns what the function answers', () => {
+    expect([guard.decided('ignore', () => true, false), guard.decided('ignore', () => undefined, false)]).toEqual([true, undefined]);
+    expect(warnings).toEqual([]);
+  });
+
+  it.each<[string, () => unknown]>([
+    ['a promise', () => Promise.resolve(true)],
+    ['a promise that rejects', () => Promise.reject(new Error('later'))],
+    ['something else with then', () => ({ then: (): void => undefined })],
+  ])('takes %s for no answer, and reports it', (_what, fn) => {
+    expect(guard.decided<unknown>('ignore', fn, 'fallback')).toBe('fallback');
+    expect(warnings).toEqual(['DYNAMO_TRACING_FAULT ignore failed: it returned a promise, and what it decides is needed at once (reported once)']);
+  });
+});

@@ -1,8 +1,15 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, constants, mkdtempSync, openSync } from 'node:fs';
+import { Socket } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { describe, expect, it } from '@jest/globals';
+import { until } from '../support/until.js';
 
-const SCRIPT = join(__dirname, '..', 'fixtures', 'logging', 'child.ts');
+const FIXTURES = join(__dirname, '..', 'fixtures', 'logging');
+const SCRIPT = join(FIXTURES, 'child.ts');
 
 interface Ended {
   readonly stdout: string;
@@ -60,5 +67,49 @@ describe('the default logger of a process', () => {
 
   it('lives on when nobody reads standard error any more', async () => {
     expect(await run('loses its reader', {}, true)).toMatchObject({ stdout: 'still here\n', code: 0 });
+  });
+
+  it('keeps a bounded number of lines for a reader that stands still, goes on meanwhile, and tells how many it dropped', async () => {
+    const pipe = join(mkdtempSync(join(tmpdir(), 'dynamo-stderr-')), 'pipe');
+    execFileSync('mkfifo', [pipe]);
+    const reader = openSync(pipe, constants.O_RDONLY | constants.O_NONBLOCK);
+    const writer = openSync(pipe, 'w');
+    const env = { ...process.env, DYN_LOG: 'info', DYN_LOGGING_JSONL: '1', DYNAMO_TRACING_LOG_BACKLOG_BYTES: '1000000' };
+    const child = spawn(process.execPath, ['--import', 'tsx', join(FIXTURES, 'flood.ts')], { env, stdio: ['pipe', 'pipe', writer] });
+    closeSync(writer);
+    try {
+      const [said] = await once(child.stdout as Readable, 'data') as [Buffer];
+      let stderr = '';
+      const socket = new Socket({ fd: reader, readable: true, writable: false }).on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+      await until('the note', () => stderr.includes('dropped_lines'));
+      child.stdin?.end();
+      await once(socket, 'close');
+      const lines = records(stderr);
+      const floods = lines.filter(({ message }) => message === 'flood');
+      const [note] = lines.filter(({ dropped_lines: dropped }) => dropped !== undefined);
+      expect(floods.length * 1000).toBeLessThan(2_000_000);
+      expect(floods.length + Number(note?.['dropped_lines'])).toBe(Number(said.toString()));
+      expect(lines.slice(-2).map(({ message }) => message)).toEqual([note?.['message'], 'the end']);
+    } finally {
+      child.kill('SIGKILL');
+    }
+  });
+});
+
+const mount = 'd=$(mktemp -d) && mount -t tmpfs -o size=64k tmpfs "$d"';
+const canMount = spawnSync('unshare', ['-rm', 'sh', '-c', mount]).status === 0;
+(canMount ? describe : describe.skip)(`a disk that is full${canMount ? '' : ' (skipped: no mount namespaces here)'}`, () => {
+  it('loses lines, and what is written later begins a line of its own', async () => {
+    const script = `${mount} && exec "$0" --import tsx "$1" "$d/log" 2>>"$d/log"`;
+    const child = spawn('unshare', ['-rm', 'sh', '-c', script, process.execPath, join(FIXTURES, 'full-disk.ts')], { env: { ...process.env, DYN_LOG: 'info', DYN_LOGGING_JSONL: '1' } });
+    let stdout = '';
+    child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
+    await once(child, 'close');
+    const { kept, after } = JSON.parse(stdout) as { kept: string; after: string };
+    const whole = kept.split('\n').length - 1;
+    expect(kept).toHaveLength(65_536);
+    expect(kept.endsWith('\n')).toBe(false);
+    expect(after.startsWith('\n')).toBe(true);
+    expect(records(after)).toMatchObject([{ message: 'after' }, { dropped_lines: 200 - whole }]);
   });
 });

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 
-import { trace, type Span } from '@opentelemetry/api';
+import { context, ROOT_CONTEXT, SpanKind, trace, type ContextManager, type Span } from '@opentelemetry/api';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import express5 from 'express';
 import express4 from 'express4';
@@ -27,6 +27,7 @@ afterEach(async () => {
   await server?.close();
   server = undefined;
   trace.disable();
+  context.disable();
   tap.stop();
 });
 closeAfterEach();
@@ -61,6 +62,34 @@ describe.each(FRAMEWORKS.map((framework, i) => ({ ...framework, first: i === 0 }
     trace.setGlobalTracerProvider({ getTracer: () => ({ startSpan, startActiveSpan: startSpan }) as never });
     for (const handle of await twice(start)) expect(handle.traceId).toMatch(/^[0-9a-f]{32}$/);
     expect(warnings()).toEqual(first && warning !== '' ? [warning] : []);
+  });
+
+  const active = (span: Span): Partial<ContextManager> => ({ active: () => trace.setSpan(ROOT_CONTEXT, span) });
+  const badState = { ...goodContext, traceState: { serialize: never('traceState.serialize') } };
+
+  test.each<[string, Partial<ContextManager>]>([
+    ['active throws', { active: never('active') }],
+    ['active returns nothing', { active: () => undefined as never }],
+    ['active returns a context that throws', { active: () => ({ getValue: never('getValue'), setValue: never('setValue'), deleteValue: never('deleteValue') }) }],
+    ['with throws before it calls', { with: never('with') }],
+    ['with throws after it has called', { with: ((_ctx: unknown, fn: () => unknown) => (fn(), never('with')())) as never }],
+    ['with returns something else', { with: ((_ctx: unknown, fn: () => unknown) => (fn(), 'other')) as never }],
+    ['active has a span whose spanContext throws', active(spanThat({ spanContext: never('spanContext') }))],
+    ['active has a span without a spanContext', active(spanThat({ spanContext: () => undefined }))],
+    ['active has a span whose traceState throws', active(spanThat({ spanContext: () => badState }))],
+    ['active has a server span whose traceState throws', active(spanThat({ kind: SpanKind.SERVER, spanContext: () => badState }))],
+    ['active has a server span that throws at each thing', active(new Proxy({} as Span, { get: (_, name) => never(String(name))() }))],
+  ])("although the context manager's %s", async (_what, parts) => {
+    const manager: ContextManager = { active: () => ROOT_CONTEXT, with: (_ctx, fn, self, ...args) => fn.apply(self as never, args), bind: (_ctx, target) => target, enable: () => manager, disable: () => manager, ...parts };
+    context.setGlobalContextManager(manager);
+    for (const handle of await twice(start)) expect([handle.traceId, handle.headers()]).toEqual([expect.stringMatching(/^[0-9a-f]{32}$/), expect.objectContaining({ 'request-id': handle.requestId })]);
+  });
+
+  test('although the traceState of the started span throws', async () => {
+    let ended = 0;
+    trace.setGlobalTracerProvider({ getTracer: () => ({ startSpan: () => spanThat({ spanContext: () => badState, end: () => (ended += 1) }) }) as never });
+    for (const handle of await twice(start)) expect(handle.traceId).toBe(goodContext.traceId);
+    expect(ended).toBe(2);
   });
 
   test.each<[string, DynamoTracingOptions]>([

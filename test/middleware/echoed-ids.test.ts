@@ -1,4 +1,5 @@
-import type { ServerResponse } from 'node:http';
+import { IncomingMessage, ServerResponse } from 'node:http';
+import { Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { EchoedIds } from '../../src/middleware/echoed-ids.js';
 import { CHAT, open, post, rawRequest, received } from '../support/client.js';
@@ -118,6 +119,15 @@ test("an upstream's id is kept up to 256 characters, and the first counts", () =
   echo.takeFrom({ 'x-request-id': ['a'.repeat(300)] });
   echo.takeFrom({ 'request-id': 'second' });
   expect(echo.upstream).toBe('a'.repeat(256));
+});
+
+test('a head that has been sent is left alone', () => {
+  const res = new ServerResponse(new IncomingMessage(new Socket()));
+  res.writeHead(200);
+  const echo = new EchoedIds({ requestId: OURS, xRequestId: undefined, invalid: [], droppedXRequestId: false, deprecatedHeader: false }, { echoRequestId: true, echoXRequestId: true });
+  for (const ours of [true, false, true]) echo.enforce(ours, res);
+  echo.set(res);
+  expect([res.headersSent, res.hasHeader('request-id')]).toEqual([true, false]);
 });
 
 test('headers without ids are handed on as the very object that was given', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { APIConnectionError, APIError, APIUserAbortError } from 'openai';
-import { DynamoTracingError, type ErrorCode } from '../../src/errors/index.js';
+import { DYNAMO_ERROR_NAMES, DynamoTracingError, failureOf, type ErrorCode } from '../../src/errors/index.js';
 import { classifyThrown } from '../../src/middleware/error-answer.js';
 import type { ErrorType } from '../../src/middleware/error-type.js';
 
@@ -27,7 +27,8 @@ describe('errors of this package go by their code', () => {
     ['ERR_ACK_TIMEOUT', 504, 'response_timeout', 'Request timed out'],
     ['ERR_RESPONSE_TIMEOUT', 504, 'response_timeout', 'Request timed out'],
     ['ERR_STREAM_INCOMPLETE', 500, 'internal', 'Internal server error'],
-    ['ERR_GENERATE_FAILED', 500, 'internal', 'Internal server error'],
+    ['ERR_LISTEN_FAILED', 503, 'unavailable', 'Service temporarily unavailable'],
+    ['ERR_GENERATE_FAILED', 503, 'unavailable', 'Service temporarily unavailable'],
     ['ERR_WORKER_ERROR', 500, 'internal', 'Internal server error'],
   ])('%s', (code, status, type, message) => {
     expect(classifyThrown(new DynamoTracingError(code, 'secret address 10.0.0.1'))).toEqual({ status, type, message });
@@ -43,10 +44,23 @@ describe('errors of this package go by their code', () => {
     ['unavailable', 503, 'Service temporarily unavailable'],
     [{ Backend: 'Cancelled' }, 499, 'Request cancelled'],
     ['response_timeout', 504, 'Request timed out'],
+    ['engine_shutdown', 503, 'Service temporarily unavailable'],
+    [{ Backend: 'ConnectionTimeout' }, 503, 'Service temporarily unavailable'],
+    ['deadline_exceeded', 504, 'Request timed out'],
+    ['DeadlineExceeded', 504, 'Request timed out'],
+    ['disconnected', 500, 'Internal server error'],
     ['toString', 500, 'Internal server error'],
     [7, 500, 'Internal server error'],
   ])('a worker that says %j', (errorType, status, message) => {
     expect(classifyThrown(new DynamoTracingError('ERR_WORKER_ERROR', 'top_p', { errorType }))).toMatchObject({ status, message });
+  });
+
+  test('the client is answered what the router records, whatever the worker says', () => {
+    for (const errorType of DYNAMO_ERROR_NAMES) {
+      const error = new DynamoTracingError('ERR_WORKER_ERROR', '', { errorType });
+      const { recorded, status } = failureOf(error);
+      expect(classifyThrown(error)).toMatchObject({ type: recorded, status });
+    }
   });
 
   test('the overload status can be another', () => {

@@ -101,4 +101,30 @@ describe('the handle of a request', () => {
     const { headers } = await post(port);
     expect([headers['request-id'], headers['x-request-id']]).toEqual([undefined, 'mine']);
   });
+
+  const broken = { get inputTokens(): number { throw new Error('planted'); }, get decode(): string { throw new Error('planted'); }, outputTokens: 3, prefill: 'p' };
+  const any = (value: unknown): never => value as never;
+  test.each<[string, (trace: RequestTrace) => void, Record<string, unknown>]>([
+    ['BigInt counts', (told) => told.usage(any({ inputTokens: 5n, outputTokens: 7n })), { inputTokens: 5, outputTokens: 7 }],
+    ['counts that are none', (told) => told.usage(any({ inputTokens: Number.NaN, outputTokens: -1, cachedTokens: '3' })), { inputTokens: 1, outputTokens: 2, cachedTokens: undefined }],
+    ['a count beside one that is none', (told) => told.usage(any({ inputTokens: {}, outputTokens: 9 })), { inputTokens: 1, outputTokens: 9 }],
+    ['a count that cannot be read beside another', (told) => told.usage(broken), { inputTokens: 1, outputTokens: 3 }],
+    ['no usage at all', (told) => told.usage(any(null)), { inputTokens: 1, outputTokens: 2 }],
+    ['workers by BigInt, text and number', (told) => [{ prefill: 2n ** 64n - 1n }, { decode: 'd' }, { decode: any(7) }].forEach((ids) => told.workers(ids)), { workers: { prefill: '18446744073709551615', decode: '7' } }],
+    ['workers that are none', (told) => told.workers(any({ prefill: Object.create(null), decode: 2 ** 60 })), { workers: { prefill: undefined, decode: undefined } }],
+    ['a worker that cannot be read beside another', (told) => told.workers(broken), { workers: { prefill: 'p', decode: undefined } }],
+    ['a model that is none', (told) => told.model(any(Symbol('m'))), { model: 'unknown_model' }],
+    ['a model and then one that is none', (told) => [told.model('served'), told.model(any({}))], { model: 'served' }],
+    ['a failure that is none', (told) => told.fail(any(Object.create(null)), any(7n)), { status: 'error', errorType: 'internal' }],
+    ['a failure with a long detail', (told) => told.fail('overload', 'x'.repeat(5000)), { status: 'error', errorType: 'overload' }],
+  ])('%s, as a handler tells them, cost no record', async (_what, tell, expected) => {
+    const completed: unknown[] = [];
+    const port = await serve((req, res) => {
+      tell(req.trace);
+      res.writeHead(200, { 'content-type': 'application/json' }).end('{"usage":{"prompt_tokens":1,"completion_tokens":2}}');
+    }, { onCompleted: (ended) => void completed.push(ended) });
+    await post(port);
+    await tap.next('request completed');
+    expect(completed).toMatchObject([expected]);
+  });
 });

@@ -58,6 +58,8 @@ describe('the own fields of a request', () => {
     expect(store.set(JSON.parse('{"__proto__":"x","constructor":"c"}') as OwnFields)).toEqual({ constructor: 'c' });
     expect(Object.getPrototypeOf(kept)).toBe(Object.prototype);
     expect(Object.hasOwn(kept, '__proto__')).toBe(false);
+    // Nor does it take the place of another.
+    expect(Object.keys(store.set(Object.fromEntries(Array.from({ length: 31 }, (_, i) => [`f${i}`, i]))))).toHaveLength(31);
   });
 });
 

@@ -4,6 +4,7 @@ import express from 'express';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { dynamoTracing } from 'dynamo-tracing';
 import { CHAT, chat, post } from '../support/client.js';
+import { FRAMEWORKS } from '../support/frameworks.js';
 import { closeAfterEach, listening } from '../support/listening.js';
 import { RecordTap } from '../support/records.js';
 
@@ -129,4 +130,17 @@ describe('the pieces of a response', () => {
     });
     expect([text, record]).toMatchObject([TEXT, SEEN]);
   });
+});
+
+test.each(FRAMEWORKS)('the pieces of a response on $name are each counted once, that of end() too', async ({ start }) => {
+  const tap = new RecordTap();
+  const server = await start({ tracing: { logger: false }, raw: { [CHAT]: (_req, res) => {
+    res.setHeader('content-type', 'text/event-stream');
+    res.write(token('a'));
+    res.end(token('b'));
+  } } });
+  await post(server.port, CHAT, chat({ stream: true }));
+  expect(await tap.next('request completed')).toMatchObject({ output_tokens: 2, output_tokens_estimated: true });
+  tap.stop();
+  await server.close();
 });

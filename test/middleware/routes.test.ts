@@ -102,6 +102,9 @@ test.each([
   [{ trustIncoming: 'yes' }, 'dynamoTracing.trustIncoming'],
   [{ logger: {} }, 'dynamoTracing.logger'],
   [{ ignore: [1] }, 'dynamoTracing.ignore'],
+  [{ ignore: async () => true }, 'dynamoTracing.ignore'],
+  [{ trustIncoming: async () => true }, 'dynamoTracing.trustIncoming'],
+  [{ classify: async () => undefined }, 'dynamoTracing.classify'],
   [{ lifecycleLevel: 'warn' }, 'dynamoTracing.lifecycleLevel'],
   ['text', 'dynamoTracing'],
 ])('the options %j are refused at start-up with the path %s', (options, path) => {

@@ -1,8 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { DYNAMO_ERROR_NAMES, errorNameFromWire, errorNameToWire } from '../../src/errors/index.js';
 import {
-  annotatedFromWire, annotatedToWire, decodeHandshake, decodePrologue, decodeStreamControl, decodeStreamItem, decodeTwoPart, DYNAMO_ERROR_NAMES, encodeHandshake,
-  encodePrologue, encodeStreamControl, encodeStreamItem, errorFromWire, errorNameFromWire, errorNameToWire, errorToWire, itemError, payloadCodec, type DynamoError,
+  annotatedFromWire, annotatedToWire, decodeHandshake, decodePrologue, decodeStreamControl, decodeStreamItem, decodeTwoPart, encodeHandshake,
+  encodePrologue, encodeStreamControl, encodeStreamItem, errorFromWire, errorToWire, itemError, payloadCodec, type DynamoError,
 } from '../../src/protocol/index.js';
 import { hex, thrown, vectors } from './support.js';
 

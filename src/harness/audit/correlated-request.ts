@@ -1,5 +1,5 @@
 import { isUsableXRequestId, parseTracestate } from '../../trace-context/index.js';
-import type { StartedSpan, TraceStore } from '../record/index.js';
+import type { TraceStore } from '../record/index.js';
 import { idsOf, isCanonical, isIdOrPart, traceOf, type HopHeaders, type RequestKeys } from '../trace/index.js';
 import type { SeenHop } from './hop.js';
 import type { InboundRequest } from './http-tap.js';
@@ -54,7 +54,7 @@ function findInbound(keys: RequestKeys, ids: ReadonlySet<string>, inbound: reado
  */
 function findTrace(keys: RequestKeys, entered: string | undefined, ids: ReadonlySet<string>, inbound: InboundRequest | undefined, sources: Sources): string | undefined {
   const { store } = sources;
-  for (const asked of [keys.traceId, entered]) if (asked !== undefined && (store.spansOf(asked).length > 0 || store.openSpansOf(asked).length > 0)) return asked;
+  for (const asked of [keys.traceId, entered]) if (asked !== undefined && store.knownSpansOf(asked).length > 0) return asked;
   const [begun] = inbound?.traceIds ?? [];
   if (begun !== undefined) return begun;
   const sent = sources.hops.find((hop) => carriesId(hop, ids) && traceOf(hop.sent) !== undefined);
@@ -88,7 +88,7 @@ function findRequestId(keys: RequestKeys, ids: ReadonlySet<string>, traceId: str
 function expectedHeaders(traceId: string | undefined, requestId: string | undefined, keys: RequestKeys, { store }: Sources, entered: HopHeaders | undefined): HopHeaders {
   const expected: Record<string, string> = {};
   const inTrace = traceOf(entered);
-  if (traceId !== undefined && (inTrace?.traceId === traceId || store.spansOf(traceId).length + store.openSpansOf(traceId).length > 0)) expected['traceparent'] = traceId;
+  if (traceId !== undefined && (inTrace?.traceId === traceId || store.knownSpansOf(traceId).length > 0)) expected['traceparent'] = traceId;
   const tracestate = inTrace?.traceId === traceId ? parseTracestate(entered?.['tracestate'] ?? '') : undefined;
   if (tracestate !== undefined) expected['tracestate'] = tracestate;
   const own = entered?.['x-request-id'];
@@ -96,9 +96,4 @@ function expectedHeaders(traceId: string | undefined, requestId: string | undefi
   const canonical = keys.answered?.['request-id'] ?? entered?.['request-id'] ?? (expected['traceparent'] === undefined ? undefined : requestId);
   if (isCanonical(canonical)) expected['request-id'] = canonical;
   return expected;
-}
-
-/** Spans of a trace that this process made, open ones included. */
-export function spansById(traceId: string | undefined, store: TraceStore): ReadonlyMap<string, StartedSpan> {
-  return new Map((traceId === undefined ? [] : [...store.spansOf(traceId), ...store.openSpansOf(traceId)]).map((span) => [span.spanId, span]));
 }

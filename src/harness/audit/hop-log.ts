@@ -1,10 +1,9 @@
-import type { TraceStore } from '../record/index.js';
+import { keep, type TraceStore } from '../record/index.js';
 import { idsOf, keysOf, traceOf, type RequestKeys, type TraceSubject } from '../trace/index.js';
 import { checkRequest } from './check.js';
-import { correlate, spansById, type CorrelatedRequest } from './correlated-request.js';
-import type { AuditedHop, AuditedRequest, SeenHop } from './hop.js';
-import { inboundOf, type FetchProbe, type InboundListener, type InboundRequest } from './http-tap.js';
-import { AuditReport } from './report.js';
+import { correlate, type CorrelatedRequest } from './correlated-request.js';
+import { AuditReport, type AuditedHop, type AuditedRequest, type SeenHop } from './hop.js';
+import { inboundOf, watchedFetch, type InboundListener, type InboundRequest, type OutboundRequest } from './http-tap.js';
 
 /** Inbound requests and hops kept; what is older goes first. */
 const MAX_KEPT = 20_000;
@@ -13,7 +12,8 @@ const MAX_KEPT = 20_000;
 export class HopLog implements InboundListener {
   readonly #inbound: InboundRequest[] = [];
   readonly #hops: SeenHop[] = [];
-  readonly #probes = new WeakMap<object, FetchProbe>();
+  /** Responses of `harness.fetch` to what was really sent. */
+  readonly #fetched = new WeakMap<object, OutboundRequest>();
   /** Requests that somebody asked about: an audit of everything includes them. */
   readonly #subjects = new Map<object, RequestKeys>();
 
@@ -23,30 +23,29 @@ export class HopLog implements InboundListener {
   ) {}
 
   inbound(request: InboundRequest): void {
-    this.#inbound.push(request);
-    if (this.#inbound.length > MAX_KEPT) this.#inbound.shift();
+    keep(this.#inbound, request, MAX_KEPT);
   }
 
   finished(): void {
     this.onChange();
   }
 
-  hop(hop: SeenHop): void {
-    this.#hops.push(hop);
-    if (this.#hops.length > MAX_KEPT) this.#hops.shift();
+  readonly hop = (hop: SeenHop): void => {
+    keep(this.#hops, hop, MAX_KEPT);
     this.onChange();
-  }
+  };
 
-  /** Remembers what a fetch of ours really sent. */
-  probed(response: object, probe: FetchProbe): void {
-    this.#probes.set(response, probe);
+  /** The global fetch, whose response can be looked up although it may echo no id. */
+  async fetch(...args: Parameters<typeof fetch>): Promise<Response> {
+    const { response, request } = await watchedFetch(...args);
+    this.#fetched.set(response, request);
+    return response;
   }
 
   /** Everything that is known of a request. */
   request(subject: TraceSubject): CorrelatedRequest {
     const keys = keysOf(subject);
-    const probe = keys.response === undefined ? undefined : this.#probes.get(keys.response);
-    const known = probe === undefined ? keys : { ...keys, sent: keys.sent ?? probe.sent };
+    const known = { ...keys, sent: keys.sent ?? this.#fetched.get(keys.response ?? this)?.sent };
     if (typeof subject !== 'string' && 'headers' in subject) this.#subjects.set(keys.clientRequest ?? subject, known);
     return this.#correlate(known);
   }
@@ -55,7 +54,7 @@ export class HopLog implements InboundListener {
   audit(subject?: TraceSubject): AuditReport {
     const requests = subject === undefined ? this.#allRequests() : [this.request(subject)];
     const attributed = new Set(requests.flatMap(({ hops }) => hops));
-    const audited = requests.map((request): AuditedRequest => ({ traceId: request.traceId, requestId: request.requestId, hops: checkRequest(request, spansById(request.traceId, this.store)) }));
+    const audited = requests.map((request): AuditedRequest => ({ traceId: request.traceId, requestId: request.requestId, hops: checkRequest(request, this.store.knownSpansOf(request.traceId ?? '')) }));
     const checked = requests.reduce((sum, { expected, hops }) => sum + Object.keys(expected).length * hops.length, 0);
     return new AuditReport(audited, subject === undefined ? this.#hops.filter((hop) => !attributed.has(hop)).map(unattributed) : [], checked);
   }
@@ -90,7 +89,7 @@ export class HopLog implements InboundListener {
 
   #inboundOf({ clientRequest, response }: RequestKeys): InboundRequest | undefined {
     const found = clientRequest === undefined ? undefined : inboundOf(clientRequest);
-    return found ?? (response === undefined ? undefined : this.#probes.get(response)?.inbound);
+    return found ?? this.#fetched.get(response ?? this)?.inbound;
   }
 }
 

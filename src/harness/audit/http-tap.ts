@@ -5,25 +5,16 @@ import type { Socket } from 'node:net';
 import { guarded } from '../../internal/index.js';
 import { processState } from '../process-state.js';
 import { fakedTimers } from '../timers.js';
-import type { StartedSpan } from '../record/index.js';
+import { tapSpans, type StartedSpan } from '../record/index.js';
 import { hopHeaders, type HopHeaders } from '../trace/index.js';
 
 /** A request that an HTTP server of this process got, whatever framework serves it. */
-export interface InboundRequest {
-  readonly method: string;
-  readonly url: string;
-  readonly received: HopHeaders;
+export class InboundRequest {
   /** The response has closed. */
-  readonly finished: boolean;
-  /** Traces of the spans that its handler started, by async context: the gateway's own first. */
-  readonly traceIds: ReadonlySet<string>;
-  /** Request ids that these spans name. */
-  readonly requestIds: ReadonlySet<string>;
-}
-
-class Inbound implements InboundRequest {
   finished = false;
+  /** Traces of the spans that its handler started, by async context: the gateway's own first. */
   readonly traceIds = new Set<string>();
+  /** Request ids that these spans name. */
   readonly requestIds = new Set<string>();
 
   constructor(
@@ -33,11 +24,14 @@ class Inbound implements InboundRequest {
   ) {}
 }
 
-/** One request made by `harness.fetch`. */
-export interface FetchProbe {
-  sent: HopHeaders;
-  localPort: number | undefined;
-  inbound: InboundRequest | undefined;
+/** A request that a client of this process sends. */
+export interface OutboundRequest {
+  /** The request whose handler sends it. */
+  sender?: InboundRequest | undefined;
+  /** What a fetch really sent. */
+  sent?: HopHeaders;
+  /** What a server of this process made of it. */
+  inbound?: InboundRequest | undefined;
 }
 
 /** What is told of inbound requests. */
@@ -46,23 +40,19 @@ export interface InboundListener {
   finished(request: InboundRequest): void;
 }
 
-const state = processState('http-tap.v2', () => ({
+const state = processState('http-tap.v3', () => ({
   listeners: new Set<InboundListener>(),
   /** The request whose handler runs. */
-  answering: new AsyncLocalStorage<Inbound | undefined>(),
+  answering: new AsyncLocalStorage<InboundRequest | undefined>(),
   /** Ports of the harness's own servers: what they get is no request of the app under test. */
   ownPorts: new Set<number>(),
-  /** The last request on each open connection, by the client's port. */
-  byPeerPort: new Map<number, Inbound>(),
-  /** Requests that clients of this process send (ClientRequest, undici's) to the request whose handler made them. */
-  senderOf: new WeakMap<object, { readonly sender: Inbound | undefined }>(),
-  /** The same for the request that is on a connection now, by the client's port. */
-  senderOn: new Map<number, Inbound>(),
-  watchedSockets: new WeakSet<Socket>(),
-  /** ClientRequests to what a server of this process made of them. */
-  answered: new WeakMap<object, InboundRequest>(),
-  probes: new WeakMap<object, FetchProbe>(),
-  probe: new AsyncLocalStorage<FetchProbe>(),
+  /** Requests that clients of this process send: by ClientRequest or undici's request. */
+  outbound: new WeakMap<object, OutboundRequest>(),
+  /** How the two sides of a request meet, by the client's port: what was sent and no server of this process has got, and what was got and nobody has sent. */
+  sentFrom: new Map<number, { readonly socket: Socket; readonly outbound: OutboundRequest }>(),
+  gotFrom: new Map<number, InboundRequest>(),
+  /** Set while `harness.fetch` makes its request. */
+  fetching: new AsyncLocalStorage<OutboundRequest>(),
 }));
 
 /** Node's own diagnostics: they tell of every request, with no middleware and no patch. */
@@ -71,10 +61,8 @@ const CHANNELS: readonly (readonly [string, (message: unknown) => void])[] = [
   // Node 20 has only the second of these two: it comes when the request has been written.
   channel('http.client.request.created', onClientRequest),
   channel('http.client.request.start', onClientRequest),
-  channel('http.client.response.finish', onClientResponse),
-  channel('undici:request:create', onFetch),
+  channel('undici:request:create', ({ request }: { request: object }) => void outboundOf(request)),
   channel('undici:client:sendHeaders', onFetchSent),
-  channel('undici:request:headers', onFetchAnswered),
 ];
 
 /** A listener that throws would end the process. */
@@ -86,11 +74,13 @@ function channel(name: string, listener: (message: never) => void): readonly [st
 export function tapHttp(listener: InboundListener): () => void {
   if (state.listeners.size === 0) for (const [name, listen] of CHANNELS) subscribe(name, listen);
   state.listeners.add(listener);
+  const stopSpans = tapSpans({ started: noteStartedSpan, ended: () => undefined });
   return () => {
+    stopSpans();
     if (!state.listeners.delete(listener) || state.listeners.size > 0) return;
     for (const [name, listen] of CHANNELS) unsubscribe(name, listen);
-    state.byPeerPort.clear();
-    state.senderOn.clear();
+    state.sentFrom.clear();
+    state.gotFrom.clear();
   };
 }
 
@@ -100,7 +90,7 @@ export function requestBeingAnswered(): InboundRequest | undefined {
 }
 
 /** Notes a span that has just started for the request whose handler is running. */
-export function noteStartedSpan({ traceId, requestId }: StartedSpan): void {
+function noteStartedSpan({ traceId, requestId }: StartedSpan): void {
   const inbound = state.answering.getStore();
   inbound?.traceIds.add(traceId);
   if (requestId !== undefined) inbound?.requestIds.add(requestId);
@@ -114,12 +104,13 @@ export function ownPort(port: number): () => void {
 
 /** What a server of this process made of a client's request. */
 export function inboundOf(clientRequest: object): InboundRequest | undefined {
-  return state.answered.get(clientRequest);
+  return state.outbound.get(clientRequest)?.inbound;
 }
 
-/** Runs `fn`, a fetch, and notes what it really sends and who gets it. */
-export function withProbe<T>(probe: FetchProbe, fn: () => T): T {
-  return state.probe.run(probe, fn);
+/** The global fetch, with a note of what it really sends and who gets it. */
+export async function watchedFetch(...args: Parameters<typeof fetch>): Promise<{ readonly response: Response; readonly request: OutboundRequest }> {
+  const request: OutboundRequest = {};
+  return { response: await state.fetching.run(request, () => fetch(...args)), request };
 }
 
 function onServerRequest({ request, response, socket }: { request: IncomingMessage; response: ServerResponse; socket: Socket }): void {
@@ -130,63 +121,52 @@ function onServerRequest({ request, response, socket }: { request: IncomingMessa
     process.emitWarning(faked.message, { code: faked.code });
     socket.destroy();
   }
+  const sent = state.sentFrom.get(remotePort);
+  const outbound = sent?.socket.destroyed === false ? sent.outbound : undefined;
+  state.sentFrom.delete(remotePort);
   // Everything that the handler does comes from this call: what is entered here is its async context.
-  if (state.ownPorts.has(localPort)) return state.answering.enterWith(state.senderOn.get(remotePort));
-  const inbound = new Inbound(request.method ?? 'GET', request.url ?? '/', hopHeaders(request.headersDistinct));
+  if (state.ownPorts.has(localPort)) return state.answering.enterWith(outbound?.sender);
+  const inbound = new InboundRequest(request.method ?? 'GET', request.url ?? '/', hopHeaders(request.headersDistinct));
   state.answering.enterWith(inbound);
-  state.byPeerPort.set(remotePort, inbound);
+  if (outbound !== undefined) outbound.inbound = inbound;
+  else state.gotFrom.set(remotePort, inbound);
   response.once('close', () => {
     inbound.finished = true;
-    if (state.byPeerPort.get(remotePort) === inbound && socket.destroyed) state.byPeerPort.delete(remotePort);
-    for (const listener of state.listeners) guarded('harness http listener', () => listener.finished(inbound), undefined);
+    if (state.gotFrom.get(remotePort) === inbound) state.gotFrom.delete(remotePort);
+    tell((listener) => listener.finished(inbound));
   });
-  for (const listener of state.listeners) guarded('harness http listener', () => listener.inbound(inbound), undefined);
+  tell((listener) => listener.inbound(inbound));
+}
+
+function tell(say: (listener: InboundListener) => void): void {
+  for (const listener of state.listeners) guarded('harness http listener', () => say(listener), undefined);
 }
 
 function onClientRequest({ request }: { request: { readonly socket: Socket | null; once(event: 'socket', listener: (socket: Socket) => void): unknown } }): void {
-  if (state.senderOf.has(request)) return;
-  const sender = state.answering.getStore();
-  state.senderOf.set(request, { sender });
-  if (request.socket !== null) noteSender(request.socket, sender);
-  else request.once('socket', (socket) => noteSender(socket, sender));
-}
-
-/** A server of this process sees the client's port: that is how it learns who has sent what it gets. */
-function noteSender(socket: Socket, sender: Inbound | undefined): void {
-  if (socket.connecting) return void socket.once('connect', () => noteSender(socket, sender));
-  const { localPort } = socket;
-  const { senderOn } = state;
-  if (localPort === undefined) return;
-  if (sender === undefined) senderOn.delete(localPort);
-  else senderOn.set(localPort, sender);
-  if (state.watchedSockets.has(socket)) return;
-  state.watchedSockets.add(socket);
-  socket.once('close', () => senderOn.delete(localPort));
-}
-
-/** When a client sees the head of a response, the last request on its connection is the one that was answered. */
-function onClientResponse({ request, response }: { request: object; response: IncomingMessage }): void {
-  const { localPort } = response.socket;
-  const inbound = localPort === undefined ? undefined : state.byPeerPort.get(localPort);
-  if (inbound !== undefined) state.answered.set(request, inbound);
-}
-
-function onFetch({ request }: { request: object }): void {
-  state.senderOf.set(request, { sender: state.answering.getStore() });
-  const probe = state.probe.getStore();
-  if (probe !== undefined) state.probes.set(request, probe);
+  const outbound = outboundOf(request);
+  if (request.socket !== null) noteSent(request.socket, outbound);
+  else request.once('socket', (socket) => noteSent(socket, outbound));
 }
 
 function onFetchSent({ request, headers, socket }: { request: object; headers: string; socket: Socket }): void {
-  noteSender(socket, state.senderOf.get(request)?.sender);
-  const probe = state.probes.get(request);
-  if (probe === undefined) return;
+  const outbound = outboundOf(request);
   const lines = headers.split('\r\n').map((line) => /^([^:]+):\s*(.*)$/.exec(line)).filter((line) => line !== null);
-  probe.sent = hopHeaders(Object.fromEntries(lines.map(([, name = '', value = '']) => [name, value])));
-  probe.localPort = socket.localPort;
+  outbound.sent = hopHeaders(Object.fromEntries(lines.map(([, name = '', value = '']) => [name, value])));
+  noteSent(socket, outbound);
 }
 
-function onFetchAnswered({ request }: { request: object }): void {
-  const probe = state.probes.get(request);
-  if (probe?.localPort !== undefined) probe.inbound = state.byPeerPort.get(probe.localPort);
+function outboundOf(request: object): OutboundRequest {
+  const outbound = state.outbound.get(request) ?? Object.assign(state.fetching.getStore() ?? {}, { sender: state.answering.getStore() });
+  state.outbound.set(request, outbound);
+  return outbound;
+}
+
+/** A server of this process sees the client's port. As a rule it gets the request later than this; Node 20 tells of one with a slow body when it ends. */
+function noteSent(socket: Socket, outbound: OutboundRequest): void {
+  if (socket.connecting) return void socket.once('connect', () => noteSent(socket, outbound));
+  const { localPort = 0 } = socket;
+  const inbound = state.gotFrom.get(localPort);
+  state.gotFrom.delete(localPort);
+  if (inbound !== undefined) outbound.inbound = inbound;
+  else if (outbound.inbound === undefined) state.sentFrom.set(localPort, { socket, outbound });
 }

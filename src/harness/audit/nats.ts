@@ -1,5 +1,5 @@
 import type { CarrierTarget } from '../../trace-context/index.js';
-import { hopHeaders } from '../trace/index.js';
+import { hopHeaders, type HopHeaders } from '../trace/index.js';
 import type { SeenHop } from './hop.js';
 import { requestBeingAnswered } from './http-tap.js';
 
@@ -24,7 +24,7 @@ export function watchNats<T extends object>(connection: T, note: Note): T {
 
 function sending(method: Method, note: Note): Method {
   return (subject, payload, options, ...rest) => {
-    noteHop(note, `gateway → NATS ${String(subject)}`, 'sent', (options as { headers?: CarrierTarget } | undefined)?.headers);
+    note({ name: `gateway → NATS ${String(subject)}`, kind: 'nats', sent: headersOf(options), received: undefined, sender: requestBeingAnswered() });
     return method(subject, payload, options, ...rest);
   };
 }
@@ -35,14 +35,13 @@ function receiving(method: Method, note: Note): Method {
     const { callback } = given ?? {};
     if (typeof callback !== 'function') return method(subject, options, ...rest);
     const heard: Method = (error, message, ...more) => {
-      if (error === null || error === undefined) noteHop(note, `NATS ${String(subject)} → worker`, 'received', (message as { headers?: CarrierTarget } | undefined)?.headers);
+      if (error === null || error === undefined) note({ name: `NATS ${String(subject)} → worker`, kind: 'nats', sent: undefined, received: headersOf(message) });
       return callback(error, message, ...more);
     };
     return method(subject, { ...given, callback: heard }, ...rest);
   };
 }
 
-function noteHop(note: Note, name: string, side: 'sent' | 'received', headers: CarrierTarget | undefined): void {
-  const seen = hopHeaders(headers ?? {});
-  note({ name, kind: 'nats', sent: side === 'sent' ? seen : undefined, received: side === 'received' ? seen : undefined, controlId: undefined, faults: [], sender: side === 'sent' ? requestBeingAnswered() : undefined });
+function headersOf(carrier: unknown): HopHeaders {
+  return hopHeaders((carrier as { headers?: CarrierTarget } | undefined)?.headers ?? {});
 }

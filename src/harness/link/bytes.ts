@@ -1,4 +1,4 @@
-import type { FrameRefusal } from '../../protocol/index.js';
+import type { FrameRefusal, RequestFrameDecoder } from '../../protocol/index.js';
 import type { Lane } from './lane.js';
 
 /** A frame's bytes: everything before its payload or data, and that. */
@@ -7,21 +7,39 @@ export interface FrameBytes {
   readonly body: Buffer;
 }
 
-/** A decoder of src/protocol that keeps raw bytes. */
-interface RawDecoder<F> {
-  push(chunk: Uint8Array): void;
-  next(): F | FrameRefusal | undefined;
-  rest(): readonly Buffer[];
-}
+/** One direction of a connection, read frame by frame. Bytes that are no frame go on as they are. */
+export class FrameReader<F extends { readonly byteLength: number }> {
+  /** What comes is no frame, or one over the limit: nothing after it can be read. */
+  unreadable = false;
+  ended = false;
 
-/** Calls `onFrame` for the frames that `chunk` completes. Returns the bytes to pass on as they are when the stream cannot be read. */
-export function readFrames<F extends { readonly byteLength: number }>(decoder: RawDecoder<F>, chunk: Uint8Array, onFrame: (frame: F) => void): readonly Buffer[] | undefined {
-  decoder.push(chunk);
-  for (let found = decoder.next(); found !== undefined; found = decoder.next()) {
-    if (!('byteLength' in found)) return decoder.rest();
-    onFrame(found);
+  constructor(
+    private readonly decoder: Pick<RequestFrameDecoder, 'push' | 'rest'> & { next(): F | FrameRefusal | undefined },
+    private readonly lane: Lane,
+    private readonly onFrame: (frame: F) => void,
+  ) {}
+
+  push(chunk: Buffer): void {
+    if (this.unreadable) return this.lane.push(chunk);
+    this.decoder.push(chunk);
+    for (let found = this.decoder.next(); found !== undefined; found = this.decoder.next()) {
+      if (!('byteLength' in found)) {
+        this.unreadable = true;
+        return this.#passRest();
+      }
+      this.onFrame(found);
+    }
   }
-  return undefined;
+
+  end(): void {
+    this.ended = true;
+    this.#passRest();
+    this.lane.end();
+  }
+
+  #passRest(): void {
+    for (const part of this.decoder.rest()) this.lane.push(part);
+  }
 }
 
 /** The raw bytes of a frame in two parts; a large body is not copied. */
@@ -39,24 +57,4 @@ export function flipByte(bytes: Buffer, at: number, start = 0, length = bytes.le
   const index = start + Math.min(at, length - 1);
   if (length > 0) copy[index] = (copy[index] ?? 0) ^ 0xff;
   return copy;
-}
-
-/** Holds frames back and hands several on in one piece. */
-export class Merger {
-  #held: Buffer[] = [];
-  #frames = 0;
-
-  constructor(private readonly lane: Lane) {}
-
-  hold({ head, body }: FrameBytes, until: number): void {
-    this.#held.push(head, body);
-    this.#frames += 1;
-    if (this.#frames >= until) this.flush();
-  }
-
-  flush(): void {
-    this.lane.send(Buffer.concat(this.#held));
-    this.#held = [];
-    this.#frames = 0;
-  }
 }

@@ -28,10 +28,6 @@ function count(value: number, path: string, min = 0): number {
   return value;
 }
 
-function lower(names: readonly string[]): ReadonlySet<string> {
-  return new Set(names.map((name) => name.toLowerCase()));
-}
-
 function stop(how: 'crash' | 'disconnect' | 'hang', point: FaultPoint): Fault {
   if (typeof point === 'object') count(point.afterTokens, `${how}.afterTokens`);
   const where = typeof point === 'object' ? `after ${point.afterTokens} items` : point === 'beforeAck' ? 'before the ack' : 'before the first item';
@@ -44,7 +40,7 @@ export const faults = {
    * Drops the named headers of the request frame; without names the whole header block, as Dynamo's TCP transport once did.
    */
   dropHeaders(...names: string[]): Fault {
-    const gone = lower(names);
+    const gone = new Set(names.map((name) => name.toLowerCase()));
     const change = (headers: RequestHeaders): RequestHeaders | undefined => (gone.size === 0 ? undefined : Object.fromEntries(Object.entries(headers).filter(([name]) => !gone.has(name.toLowerCase()))));
     return { kind: 'headers', name: gone.size === 0 ? 'drop the header block' : `drop ${names.join(', ')}`, change };
   },

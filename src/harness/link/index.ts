@@ -1,6 +1,5 @@
 export { faults, type Fault, type FaultPoint, type FaultSide, type HeaderChanges } from './faults.js';
 export { Injections, ofKind, onSide, type InjectedFault, type InjectOptions } from './injections.js';
-export { FaultTimers } from './lane.js';
 export type { LinkRequest } from './link-request.js';
 export { MemoryNetwork } from './memory-network.js';
 export { WorkerLink } from './worker-link.js';

@@ -1,5 +1,6 @@
-import type { Fault, FaultSide } from './faults.js';
+import { clearTimeout, setTimeout } from 'node:timers';
 import { invalidOption } from '../../internal/index.js';
+import type { Fault, FaultSide } from './faults.js';
 import type { LinkRequest } from './link-request.js';
 
 /** Which requests a fault hits; `R` is what the request is shown as. */
@@ -19,49 +20,33 @@ export interface InjectedFault {
   remove(): void;
 }
 
-class Injection<R> implements InjectedFault {
-  hits = 0;
-
-  constructor(
-    readonly fault: Fault,
-    private readonly options: InjectOptions<R>,
-    private readonly owner: Set<Injection<R>>,
-  ) {}
-
-  get name(): string {
-    return this.fault.name;
-  }
-
-  remove(): void {
-    this.owner.delete(this);
-  }
-
-  hit(request: R): boolean {
-    if (this.hits >= (this.options.times ?? Number.POSITIVE_INFINITY) || this.options.when?.(request) === false) return false;
-    this.hits += 1;
-    return true;
-  }
-}
-
-/** The faults of one worker's link or of one proxy. */
+/** The faults of one worker's link or of one proxy, and what they hold back. */
 export class Injections<R = LinkRequest> {
-  readonly #active = new Set<Injection<R>>();
+  /** Each says whether it hits a request, and counts it. */
+  readonly #active = new Map<(request: R) => boolean, Fault>();
   readonly #held: (() => void)[] = [];
+  readonly #timers = new Set<NodeJS.Timeout>();
+  #closed = false;
 
   /** @param where what the faults are for, and whether one is of that kind */
   constructor(private readonly where: { readonly name: string; readonly takes: (fault: Fault) => boolean }) {}
 
   /** @throws ERR_OPTION_INVALID for a fault that cannot happen there */
-  add(fault: Fault, options: InjectOptions<R> = {}): InjectedFault {
+  add(fault: Fault, { times = Number.POSITIVE_INFINITY, when }: InjectOptions<R> = {}): InjectedFault {
     if (!this.where.takes(fault)) throw invalidOption('inject(fault)', `a fault of ${this.where.name}`, fault.name);
-    const injection = new Injection(fault, options, this.#active);
-    this.#active.add(injection);
-    return injection;
+    const hit = (request: R): boolean => {
+      if (injected.hits >= times || when?.(request) === false) return false;
+      injected.hits += 1;
+      return true;
+    };
+    const injected = { name: fault.name, hits: 0, remove: () => void this.#active.delete(hit) };
+    this.#active.set(hit, fault);
+    return injected;
   }
 
   /** The faults that hit this request: asked once, when its frame has arrived. */
   hitting(request: R): readonly Fault[] {
-    return [...this.#active].filter((injection) => injection.hit(request)).map(({ fault }) => fault);
+    return [...this.#active].filter(([hit]) => hit(request)).map(([, fault]) => fault);
   }
 
   /** Runs `release` when the faults are taken away. */
@@ -69,10 +54,28 @@ export class Injections<R = LinkRequest> {
     this.#held.push(release);
   }
 
+  /** Runs `fn` after `ms` milliseconds of real time, at once for 0, unless the harness closes before. */
+  readonly after = (ms: number, fn: () => void): void => {
+    if (this.#closed) return;
+    if (ms === 0) return fn();
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      fn();
+    }, ms);
+    this.#timers.add(timer);
+  };
+
   /** Takes all faults away and releases what they hold. */
   clear(): void {
     this.#active.clear();
     for (const release of this.#held.splice(0)) release();
+  }
+
+  /** As `clear()`; what was to happen later never does. */
+  close(): void {
+    this.#closed = true;
+    this.clear();
+    for (const timer of this.#timers) clearTimeout(timer);
   }
 }
 
@@ -81,9 +84,10 @@ export function ofKind<K extends Fault['kind']>(all: readonly Fault[], kind: K):
   return all.filter((fault): fault is Extract<Fault, { kind: K }> => fault.kind === kind);
 }
 
+/** Kinds of faults that are on one side of a request. */
+export type SidedKind = 'delay' | 'cut' | 'merge' | 'truncate' | 'slowReader' | 'corrupt';
+
 /** The first fault of one kind on one side of a request. */
 export function onSide<K extends SidedKind>(all: readonly Fault[], kind: K, side: FaultSide): Extract<Fault, { kind: K }> | undefined {
   return all.find((fault): fault is Extract<Fault, { kind: K }> => fault.kind === kind && 'on' in fault && fault.on === side);
 }
-
-type SidedKind = 'delay' | 'cut' | 'merge' | 'truncate' | 'slowReader' | 'corrupt';

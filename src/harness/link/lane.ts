@@ -1,26 +1,7 @@
-import { clearTimeout, setImmediate, setTimeout } from 'node:timers';
+import { setImmediate } from 'node:timers';
 import { joined, type FrameBytes } from './bytes.js';
-
-/** Timers of faults that are pending: all are cleared when the harness closes. */
-export class FaultTimers {
-  readonly #timers = new Set<NodeJS.Timeout>();
-  #closed = false;
-
-  after(ms: number, fn: () => void): void {
-    if (this.#closed) return;
-    const timer = setTimeout(() => {
-      this.#timers.delete(timer);
-      fn();
-    }, ms);
-    this.#timers.add(timer);
-  }
-
-  close(): void {
-    this.#closed = true;
-    for (const timer of this.#timers) clearTimeout(timer);
-    this.#timers.clear();
-  }
-}
+import type { Fault, FaultSide } from './faults.js';
+import { onSide, type SidedKind } from './injections.js';
 
 /** Where a lane's bytes go. */
 export interface LaneSink {
@@ -31,73 +12,78 @@ export interface LaneSink {
   cut(): void;
 }
 
-type Step =
-  | { readonly kind: 'bytes'; readonly bytes: Uint8Array }
-  | { readonly kind: 'pause'; readonly schedule: (go: () => void) => void }
-  | { readonly kind: 'end' | 'cut' };
-
 /** A frame up to this size goes out in one piece: joining it costs less than a second write. */
 const ONE_PIECE = 16_384;
 
-/** One direction of a link: what goes in comes out in the same order, as late and in such pieces as the steps say. */
+/** One direction of a link: what goes in comes out in the same order, as late and in such pieces as the faults of its side say. */
 export class Lane {
-  readonly #queue: Step[] = [];
+  readonly #queue: (() => void)[] = [];
+  /** Frames that wait for others, to go out in one piece: before whatever comes next. */
+  readonly #held: Buffer[] = [];
+  #pace: number | undefined;
   #waiting = false;
   #dead = false;
-  #onIdle: (() => void)[] = [];
+  readonly #onIdle: (() => void)[] = [];
 
   constructor(
+    private readonly side: FaultSide,
     private readonly sink: LaneSink,
-    private readonly timers: FaultTimers,
+    private readonly after: (ms: number, fn: () => void) => void,
   ) {}
 
   get idle(): boolean {
     return this.#dead || (!this.#waiting && this.#queue.length === 0);
   }
 
-  send(bytes: Uint8Array): void {
-    if (bytes.length > 0) this.#add({ kind: 'bytes', bytes });
+  push(bytes: Uint8Array): void {
+    this.#flush();
+    if (bytes.length > 0) this.#add(() => this.sink.write(bytes));
   }
 
-  sendFrame(frame: FrameBytes): void {
-    if (frame.body.length <= ONE_PIECE) return this.send(joined(frame));
-    this.send(frame.head);
-    this.send(frame.body);
-  }
-
-  /** The bytes in pieces of `size`, each in a turn of the event loop of its own. */
-  sendInPieces(bytes: Uint8Array, size: number): void {
-    for (let at = 0; at < bytes.length; at += size) {
-      this.send(bytes.subarray(at, at + size));
-      this.#add({ kind: 'pause', schedule: (go) => void setImmediate(go) });
+  /**
+   * Sends a frame with the faults that hit its request; false when the connection is cut within it.
+   * @param before bytes of the same response that went ahead of it @param last no other frame will come for it to be joined with
+   */
+  sendFrame(frame: FrameBytes, hitting: readonly Fault[] = [], before = 0, last = false): boolean {
+    const size = frame.head.length + frame.body.length;
+    const find = <K extends SidedKind>(kind: K): Extract<Fault, { kind: K }> | undefined => onSide(hitting, kind, this.side);
+    this.#pace ??= find('slowReader')?.bytesPerSecond;
+    const ms = (find('delay')?.ms ?? 0) + (this.#pace === undefined ? 0 : (size / this.#pace) * 1000);
+    if (ms > 0) this.#pause((go) => this.after(ms, go));
+    const limit = find('truncate')?.bytes;
+    if (limit !== undefined && before + size >= limit) {
+      this.push(joined(frame).subarray(0, Math.max(limit - before, 0)));
+      this.cut();
+      return false;
     }
-  }
-
-  wait(ms: number): void {
-    this.#add({ kind: 'pause', schedule: (go) => this.timers.after(ms, go) });
+    const merge = find('merge');
+    if (merge === undefined) this.#sendWhole(frame, find('cut')?.size);
+    else if (this.#held.push(frame.head, frame.body) >= 2 * merge.frames || last) this.#flush();
+    return true;
   }
 
   /** Keeps everything that comes from here on, until the returned function is called. */
   hold(): () => void {
     let released = false;
     let release = (): void => void (released = true);
-    this.#add({ kind: 'pause', schedule: (go) => (released ? go() : (release = go)) });
+    this.#pause((go) => (released ? go() : (release = go)));
     return () => release();
   }
 
   end(): void {
-    this.#add({ kind: 'end' });
+    this.#flush();
+    this.#add(() => this.sink.end());
   }
 
-  cut(): void {
-    this.#add({ kind: 'cut' });
-  }
-
-  /** Swallows everything that still comes: the peer waits for ever. */
-  silence(): void {
-    this.#dead = true;
-    this.#queue.length = 0;
-    this.#tellIdle();
+  /** The connection breaks when what is on the way has gone out: by `how`, or as the sink does it. Whatever still comes is swallowed. */
+  cut(how: () => void = () => this.sink.cut()): void {
+    this.#flush();
+    this.#add(() => {
+      this.#dead = true;
+      this.#queue.length = 0;
+      this.#tellIdle();
+      how();
+    });
   }
 
   /** Calls `fn` when everything so far has gone out: at once as a rule. */
@@ -106,7 +92,37 @@ export class Lane {
     else this.#onIdle.push(fn);
   }
 
-  #add(step: Step): void {
+  /** Pieces go out each in a turn of the event loop of its own. */
+  #sendWhole(frame: FrameBytes, pieceSize: number | undefined): void {
+    if (pieceSize === undefined && frame.body.length > ONE_PIECE) {
+      this.push(frame.head);
+      return this.push(frame.body);
+    }
+    const bytes = joined(frame);
+    if (pieceSize === undefined) return this.push(bytes);
+    for (let at = 0; at < bytes.length; at += pieceSize) {
+      this.push(bytes.subarray(at, at + pieceSize));
+      this.#pause((go) => void setImmediate(go));
+    }
+  }
+
+  #flush(): void {
+    if (this.#held.length === 0) return;
+    const bytes = Buffer.concat(this.#held.splice(0));
+    this.#add(() => this.sink.write(bytes));
+  }
+
+  #pause(schedule: (go: () => void) => void): void {
+    this.#add(() => {
+      this.#waiting = true;
+      schedule(() => {
+        this.#waiting = false;
+        this.#run();
+      });
+    });
+  }
+
+  #add(step: () => void): void {
     if (this.#dead) return;
     this.#queue.push(step);
     this.#run();
@@ -116,28 +132,9 @@ export class Lane {
     while (!this.#waiting && !this.#dead) {
       const step = this.#queue.shift();
       if (step === undefined) break;
-      this.#do(step);
+      step();
     }
     if (this.idle) this.#tellIdle();
-  }
-
-  #do(step: Step): void {
-    switch (step.kind) {
-      case 'bytes': return this.sink.write(step.bytes);
-      case 'end': return this.sink.end();
-      case 'cut':
-        this.silence();
-        return this.sink.cut();
-      case 'pause': return this.#pause(step.schedule);
-    }
-  }
-
-  #pause(schedule: (go: () => void) => void): void {
-    this.#waiting = true;
-    schedule(() => {
-      this.#waiting = false;
-      this.#run();
-    });
   }
 
   #tellIdle(): void {

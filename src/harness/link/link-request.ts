@@ -17,47 +17,21 @@ export interface LinkRequest {
 }
 
 /** A request on its way through a link. */
-export class LinkedRequest implements LinkRequest {
-  received: RequestHeaders | undefined;
-  #hitting: readonly Fault[] = [];
+export type LinkedRequest = { -readonly [K in keyof LinkRequest]: LinkRequest[K] } & {
   /** Names the stream that the worker will dial home with. */
   readonly subject: string | undefined;
-  readonly controlId: string | undefined;
+  hitting: readonly Fault[];
+};
 
-  constructor(
-    readonly index: number,
-    private readonly frame: RequestFrame,
-  ) {
-    const control = readControl(frame);
-    this.subject = control?.connectionInfo.subject;
-    this.controlId = control?.id;
-  }
-
-  get endpointPath(): string | undefined {
-    return this.frame.endpointPath;
-  }
-
-  get sent(): RequestHeaders {
-    return this.frame.headers;
-  }
-
-  get faults(): readonly string[] {
-    return this.#hitting.map(({ name }) => name);
-  }
-
-  get hitting(): readonly Fault[] {
-    return this.#hitting;
-  }
-
-  set hitting(faults: readonly Fault[]) {
-    this.#hitting = faults;
-  }
+export function linkedRequest(index: number, { endpointPath, headers, payload }: RequestFrame): LinkedRequest {
+  const control = readControl(payload);
+  return { index, endpointPath, sent: headers, received: undefined, controlId: control?.id, faults: [], subject: control?.connectionInfo.subject, hitting: [] };
 }
 
 /** A link must survive whatever it carries. */
-function readControl(frame: RequestFrame): ControlMessage | undefined {
+function readControl(payload: Buffer): ControlMessage | undefined {
   try {
-    return decodeControlMessage(decodeTwoPart(frame.payload).header);
+    return decodeControlMessage(decodeTwoPart(payload).header);
   } catch {
     return undefined;
   }

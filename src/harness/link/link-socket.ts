@@ -1,5 +1,5 @@
 import { Duplex } from 'node:stream';
-import { Lane, type FaultTimers } from './lane.js';
+import { Lane } from './lane.js';
 
 type Done = (error?: Error | null) => void;
 
@@ -9,30 +9,30 @@ export interface Stage {
   end(): void;
 }
 
-/** Makes the stages of a connection, given its lanes. */
-export type Stages = (lanes: { readonly inbound: Lane; readonly outbound: Lane; readonly socket: LinkSocket }) => { readonly inbound: Stage; readonly outbound: Stage };
-
-/** What net.Socket and the sockets in memory have beyond a Duplex. */
-interface SocketExtras {
-  resetAndDestroy?(): unknown;
-  ref?(): unknown;
-  unref?(): unknown;
+/** What the stages of a connection work with. */
+export interface Lanes {
+  readonly inbound: Lane;
+  readonly outbound: Lane;
+  readonly socket: LinkSocket;
 }
+
+/** What net.Socket and the sockets in memory are. */
+type ResettableSocket = Duplex & { resetAndDestroy?(): unknown };
 
 /** A worker's end of a connection with a link in front of it: every byte in and out passes a stage. */
 export class LinkSocket extends Duplex {
-  readonly #inner: Duplex;
+  readonly #inner: ResettableSocket;
   readonly #inbound: Lane;
   readonly #outbound: Lane;
-  readonly #stages: ReturnType<Stages>;
+  readonly #stages: { readonly inbound: Stage; readonly outbound: Stage };
   #wantsMore = true;
-  #held = false;
 
-  constructor(inner: Duplex, timers: FaultTimers, stages: Stages) {
+  constructor(inner: Duplex, after: ConstructorParameters<typeof Lane>[2], stages: (lanes: Lanes) => { readonly inbound: Stage; readonly outbound: Stage }) {
     super({ allowHalfOpen: true });
     this.#inner = inner;
-    this.#inbound = new Lane({ write: (bytes) => { this.#wantsMore = this.push(bytes); }, end: () => void this.push(null), cut: () => this.reset() }, timers);
-    this.#outbound = new Lane({ write: (bytes) => { if (!inner.destroyed) inner.write(bytes); }, end: () => void inner.end(), cut: () => this.reset() }, timers);
+    this.#inbound = new Lane('request', { write: (bytes) => { this.#wantsMore = this.push(bytes); }, end: () => void this.push(null), cut: () => this.reset() }, after);
+    // What was sent before must arrive: a reset throws away what the peer has not read yet.
+    this.#outbound = new Lane('response', { write: (bytes) => { if (!inner.destroyed) inner.write(bytes); }, end: () => void inner.end(), cut: () => void inner.end(() => this.destroy()) }, after);
     this.#stages = stages({ inbound: this.#inbound, outbound: this.#outbound, socket: this });
     inner.on('connect', () => this.emit('connect'));
     inner.on('data', (chunk: Buffer) => this.#onData(chunk));
@@ -43,39 +43,8 @@ export class LinkSocket extends Duplex {
 
   /** Breaks the connection as a dying process does. */
   reset(): void {
-    if (!this.#inner.destroyed) (this.#inner as SocketExtras).resetAndDestroy?.();
+    if (!this.#inner.destroyed) this.#inner.resetAndDestroy?.();
     this.destroy();
-  }
-
-  /** Closes after what has been written: the peer reads all of it and then the end. */
-  breakOff(): void {
-    this.#inner.end();
-    this.destroyAfterFlush();
-  }
-
-  private destroyAfterFlush(): void {
-    if (this.#inner.writableFinished || this.#inner.destroyed) this.destroy();
-    else this.#inner.once('finish', () => this.destroy());
-  }
-
-  /** Reads nothing for `ms` milliseconds. */
-  hold(ms: number, timers: FaultTimers): void {
-    this.#held = true;
-    this.#inner.pause();
-    timers.after(ms, () => {
-      this.#held = false;
-      this.#flow();
-    });
-  }
-
-  ref(): this {
-    (this.#inner as SocketExtras).ref?.();
-    return this;
-  }
-
-  unref(): this {
-    (this.#inner as SocketExtras).unref?.();
-    return this;
   }
 
   override _read(): void {
@@ -102,16 +71,13 @@ export class LinkSocket extends Duplex {
 
   #onData(chunk: Buffer): void {
     this.#stages.inbound.push(chunk);
-    if (!this.#mayFlow()) this.#inner.pause();
+    if (this.#wantsMore && this.#inbound.idle) return;
+    this.#inner.pause();
     if (!this.#inbound.idle) this.#inbound.whenIdle(() => this.#flow());
   }
 
-  #mayFlow(): boolean {
-    return this.#wantsMore && !this.#held && this.#inbound.idle;
-  }
-
   #flow(): void {
-    if (this.#mayFlow() && !this.#inner.destroyed) this.#inner.resume();
+    if (this.#wantsMore && this.#inbound.idle && !this.#inner.destroyed) this.#inner.resume();
   }
 
   #whenInnerDrained(done: Done): void {

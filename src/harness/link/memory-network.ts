@@ -12,26 +12,29 @@ class MemorySocket extends Duplex {
   #peer: MemorySocket | undefined;
   /** Callback of a write that the peer has no room for. */
   #stalled: Done | undefined;
-  #waitingForPeer: (() => void) | undefined;
+  /** The connection that was dialled is there, or cannot be made. */
+  connected: Done = () => undefined;
 
-  constructor() {
+  constructor(private readonly dialled: boolean) {
     super({ allowHalfOpen: true });
   }
 
-  /** Joins two ends: what was written before goes out now. */
-  static join(a: MemorySocket, b: MemorySocket): void {
-    a.#peer = b;
-    b.#peer = a;
-    for (const end of [a, b]) end.#waitingForPeer?.();
+  /** Joins the end that has dialled to one that accepts: what was written before goes out now. */
+  join(peer: MemorySocket): void {
+    this.#peer = peer;
+    peer.#peer = this;
+    this.connected();
+  }
+
+  /** Nothing is written or read before the connection is there. */
+  override _construct(done: Done): void {
+    if (this.dialled) this.connected = done;
+    else done();
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: Done): void {
     const peer = this.#peer;
-    if (peer === undefined) {
-      this.#waitingForPeer = () => this._write(chunk, _encoding, done);
-      return;
-    }
-    if (peer.destroyed) return done(systemError('EPIPE', 'write'));
+    if (peer === undefined || peer.destroyed) return done(systemError('EPIPE', 'write'));
     // A copy, as the kernel makes one: the writer may use its buffer again.
     const room = peer.#in(() => peer.push(Buffer.from(chunk)));
     if (room) done();
@@ -45,19 +48,16 @@ class MemorySocket extends Duplex {
   }
 
   override _final(done: Done): void {
-    if (this.#peer === undefined) {
-      this.#waitingForPeer = () => this._final(done);
-      return;
-    }
     const peer = this.#peer;
-    if (!peer.destroyed) peer.#in(() => peer.push(null));
+    if (peer?.destroyed === false) peer.#in(() => peer.push(null));
     done();
   }
 
   override _destroy(error: Error | null, done: Done): void {
     const peer = this.#peer;
     this._read();
-    if (peer !== undefined && !peer.destroyed && !this.writableFinished) peer.#in(() => peer.#onPeerGone());
+    // The other end was destroyed: the reader sees its end, a write that waits fails.
+    if (peer?.destroyed === false && !peer.readableEnded && !this.writableFinished) peer.#in(() => peer.push(null));
     done(error);
   }
 
@@ -65,24 +65,13 @@ class MemorySocket extends Duplex {
   resetAndDestroy(): this {
     const peer = this.#peer;
     this.#peer = undefined;
-    if (peer !== undefined && !peer.destroyed) setImmediate(() => peer.#in(() => peer.destroy(systemError('ECONNRESET', 'read'))));
+    if (peer?.destroyed === false) setImmediate(() => peer.#in(() => peer.destroy(systemError('ECONNRESET', 'read'))));
     return this.destroy();
   }
 
   #in<T>(fn: () => T): T {
     return this.#context.runInAsyncScope(fn);
   }
-
-  /** The other end was destroyed: the reader sees its end, a write that waits fails. */
-  #onPeerGone(): void {
-    if (!this.readableEnded) this.push(null);
-  }
-}
-
-interface Listening {
-  readonly onConnection: (socket: Duplex) => void;
-  /** What accepts runs in the async context of listen(). */
-  readonly context: AsyncResource;
 }
 
 /**
@@ -90,20 +79,18 @@ interface Listening {
  * networks do not see each other.
  */
 export class MemoryNetwork implements Network {
-  readonly #listening = new Map<string, Listening>();
+  /** What accepts runs in the async context of listen(). */
+  readonly #listening = new Map<string, { readonly onConnection: (socket: Duplex) => void; readonly context: AsyncResource }>();
   #nextPort = 1;
 
   connect({ host, port }: NetworkTarget): Duplex {
-    const near = new MemorySocket();
+    const near = new MemorySocket(true);
     setImmediate(() => {
-      if (near.destroyed) return;
       const found = this.#listening.get(`${host}:${port}`);
-      if (found === undefined) {
-        near.destroy(systemError('ECONNREFUSED', 'connect', `${host}:${port}`));
-        return;
-      }
-      const far = found.context.runInAsyncScope(() => new MemorySocket());
-      MemorySocket.join(near, far);
+      if (near.destroyed) return near.connected();
+      if (found === undefined) return near.connected(systemError('ECONNREFUSED', 'connect', `${host}:${port}`));
+      const far = found.context.runInAsyncScope(() => new MemorySocket(false));
+      near.join(far);
       near.emit('connect');
       found.context.runInAsyncScope(found.onConnection, undefined, far);
     });
@@ -120,11 +107,6 @@ export class MemoryNetwork implements Network {
       return Promise.resolve();
     };
     return Promise.resolve({ host, port: chosen, close });
-  }
-
-  /** Addresses that something listens on. */
-  get listening(): readonly string[] {
-    return [...this.#listening.keys()];
   }
 
   #freePort(host: string): number {

@@ -1,22 +1,18 @@
 import { AckDecoder, encodeAck, RequestFrameDecoder, type RequestFrame, type RequestHeaders } from '../../protocol/index.js';
+import { flipByte, frameBytes, FrameReader, type FrameBytes } from './bytes.js';
 import type { Fault } from './faults.js';
-import { ofKind, onSide, type Injections } from './injections.js';
-import type { Lane, FaultTimers } from './lane.js';
-import { LinkedRequest } from './link-request.js';
-import type { LinkSocket, Stage } from './link-socket.js';
-import { flipByte, frameBytes, joined, Merger, readFrames, type FrameBytes } from './bytes.js';
+import { ofKind, type Injections } from './injections.js';
+import type { LinkedRequest } from './link-request.js';
+import type { Lanes, Stage } from './link-socket.js';
 
 /** What a link's stages ask of its worker's link. */
 export interface LinkOwner {
-  /** A request has arrived: gives the faults that hit it. */
-  admit(request: LinkedRequest): readonly Fault[];
-  /** The frame has been handed to the worker, or never will be. */
-  delivered(request: LinkedRequest): void;
+  /** A request has arrived: notes it with the faults that hit it. */
+  admit(frame: RequestFrame): LinkedRequest;
   /** The request that waits for a stream of this subject. */
   requestOf(subject: string): LinkedRequest | undefined;
   /** The worker's process dies. */
   crash(): void;
-  readonly timers: FaultTimers;
   readonly injections: Injections;
 }
 
@@ -27,75 +23,49 @@ interface AckSlot {
 
 /** The request plane of a worker's connection: reads every frame, lets the faults at it, hands it on. */
 export class RequestStages {
-  readonly #frames = new RequestFrameDecoder(undefined, { keepRaw: true });
+  readonly inbound: FrameReader<RequestFrame>;
   readonly #acks = new AckDecoder();
   /** In the order of the requests, as acks go out. */
   readonly #slots: AckSlot[] = [];
   /** In the order in which the worker got its requests, as it writes acks. */
   readonly #unacked: AckSlot[] = [];
-  readonly #merger: Merger;
-  #pace: number | undefined;
-  #unreadable = false;
-  #inboundEnded = false;
   #holding = 0;
 
   constructor(
     private readonly owner: LinkOwner,
-    private readonly inboundLane: Lane,
-    private readonly outboundLane: Lane,
-    private readonly socket: LinkSocket,
+    private readonly lanes: Lanes,
   ) {
-    this.#merger = new Merger(inboundLane);
+    this.inbound = new FrameReader(new RequestFrameDecoder(undefined, { keepRaw: true }), lanes.inbound, (frame) => this.#onFrame(frame));
   }
-
-  readonly inbound: Stage = {
-    push: (chunk) => {
-      const rest = this.#unreadable ? [chunk] : readFrames(this.#frames, chunk, (frame) => this.#onFrame(frame));
-      this.#unreadable = rest !== undefined;
-      for (const part of rest ?? []) this.inboundLane.send(part);
-      if (this.#pace !== undefined) this.socket.hold((chunk.length / this.#pace) * 1000, this.owner.timers);
-    },
-    end: () => {
-      this.#inboundEnded = true;
-      this.#merger.flush();
-      for (const part of this.#frames.rest()) this.inboundLane.send(part);
-      this.inboundLane.end();
-    },
-  };
 
   readonly outbound: Stage = {
     push: (chunk) => {
-      if (this.#unreadable) return this.outboundLane.send(chunk);
+      if (this.inbound.unreadable) return this.lanes.outbound.push(chunk);
       this.#acks.push(chunk);
       for (let ack = this.#acks.next(); ack !== undefined; ack = this.#acks.next()) {
         if (ack.kind === 'refused') return;
         const slot = this.#unacked.shift();
-        if (slot === undefined) this.outboundLane.send(encodeAck(ack.text));
+        if (slot === undefined) this.lanes.outbound.push(encodeAck(ack.text));
         else slot.bytes = encodeAck(ack.text);
       }
       this.#sendAcks();
     },
     end: () => {
-      if (this.#holding === 0) this.outboundLane.end();
+      if (this.#holding === 0) this.lanes.outbound.end();
     },
   };
 
   #onFrame(frame: RequestFrame): void {
-    const request = new LinkedRequest(0, frame);
-    const hitting = this.owner.admit(request);
-    const bytes = frameBytes(frame.raw, frame.payload);
-    const stop = ofKind(hitting, 'stop').find(({ point }) => point === 'beforeAck');
-    const [refusal] = ofKind(hitting, 'ack');
-    if (stop?.how === 'crash') this.owner.crash();
-    else if (stop?.how === 'disconnect') this.socket.reset();
-    else {
-      const slot: AckSlot = { bytes: refusal === undefined || stop !== undefined ? undefined : encodeAck(refusal.text(request.endpointPath ?? '')) };
-      this.#slots.push(slot);
-      if (stop !== undefined) this.#hold(() => this.#deliver(request, frame, bytes, slot));
-      else if (refusal === undefined) this.#deliver(request, frame, bytes, slot);
-      this.#sendAcks();
-    }
-    this.owner.delivered(request);
+    const request = this.owner.admit(frame);
+    const stop = ofKind(request.hitting, 'stop').find(({ point }) => point === 'beforeAck');
+    if (stop?.how === 'crash') return this.owner.crash();
+    if (stop?.how === 'disconnect') return this.lanes.socket.reset();
+    const [refusal] = ofKind(request.hitting, 'ack');
+    const slot: AckSlot = { bytes: refusal === undefined || stop !== undefined ? undefined : encodeAck(refusal.text(request.endpointPath ?? '')) };
+    this.#slots.push(slot);
+    if (stop !== undefined) this.#hold(() => this.#deliver(request, frame, slot));
+    else if (refusal === undefined) this.#deliver(request, frame, slot);
+    this.#sendAcks();
   }
 
   /** Keeps a request from the worker until the faults are taken away; if its connection is open then, the worker gets it. */
@@ -103,7 +73,7 @@ export class RequestStages {
     this.#holding += 1;
     this.owner.injections.untilCleared(() => {
       this.#holding -= 1;
-      if (!this.socket.destroyed && !this.#inboundEnded) deliver();
+      if (!this.lanes.socket.destroyed && !this.inbound.ended) deliver();
     });
   }
 
@@ -111,48 +81,31 @@ export class RequestStages {
   #sendAcks(): void {
     for (let bytes = this.#slots[0]?.bytes; bytes !== undefined; bytes = this.#slots[0]?.bytes) {
       this.#slots.shift();
-      this.outboundLane.send(bytes);
+      this.lanes.outbound.push(bytes);
     }
   }
 
-  #deliver(request: LinkedRequest, frame: RequestFrame, original: FrameBytes, slot: AckSlot): void {
-    const { hitting } = request;
-    const { bytes, headers } = changeHeaders(frame, original, hitting);
-    request.received = headers;
+  #deliver(request: LinkedRequest, frame: RequestFrame, slot: AckSlot): void {
+    const bytes = changedBytes(frame, request.hitting);
     this.#unacked.push(slot);
-    const delay = onSide(hitting, 'delay', 'request');
-    if (delay !== undefined) this.inboundLane.wait(delay.ms);
-    this.#pace ??= onSide(hitting, 'slowReader', 'request')?.bytesPerSecond;
-    const truncate = onSide(hitting, 'truncate', 'request');
-    if (truncate !== undefined) {
-      request.received = undefined;
-      this.inboundLane.send(joined(bytes).subarray(0, truncate.bytes));
-      return this.inboundLane.cut();
-    }
-    const cut = onSide(hitting, 'cut', 'request');
-    const merge = onSide(hitting, 'merge', 'request');
-    if (merge !== undefined) this.#merger.hold(bytes, merge.frames);
-    else if (cut !== undefined) this.inboundLane.sendInPieces(joined(bytes), cut.size);
-    else this.inboundLane.sendFrame(bytes);
+    const headers = bytes.changed ? readHeaders(bytes) : frame.headers;
+    if (this.lanes.inbound.sendFrame(bytes, request.hitting)) request.received = headers;
   }
 }
 
-/** The frame with the changes that faults make to its bytes, and the headers that a worker will read from it. */
-function changeHeaders(frame: RequestFrame, original: FrameBytes, hitting: readonly Fault[]): { readonly bytes: FrameBytes; readonly headers: RequestHeaders } {
-  let { head, body } = original;
-  let headers: RequestHeaders | undefined = frame.headers;
+/** The frame with the changes that faults make to its bytes. */
+function changedBytes(frame: RequestFrame, hitting: readonly Fault[]): FrameBytes & { readonly changed: boolean } {
+  let { head, body } = frameBytes(frame.raw, frame.payload);
+  const before = head;
   const changes = ofKind(hitting, 'headers');
-  for (const { change } of changes) headers = headers === undefined ? undefined : change(headers);
+  const headers = changes.reduce<RequestHeaders | undefined>((kept, { change }) => kept && change(kept), frame.headers);
   if (changes.length > 0) head = withHeaders(head, headers);
   for (const { on, at } of ofKind(hitting, 'corrupt')) {
     const { start, length } = headerBlock(head);
     if (on === 'request') body = flipByte(body, at);
-    if (on !== 'headers') continue;
-    head = flipByte(head, at, start, length);
-    // A block that is no JSON is read as an empty one.
-    headers = readBlock({ head, body });
+    else if (on === 'headers') head = flipByte(head, at, start, length);
   }
-  return { bytes: { head, body }, headers: headers ?? {} };
+  return { head, body, changed: head !== before };
 }
 
 function headerBlock(head: Buffer): { readonly start: number; readonly length: number } {
@@ -169,10 +122,11 @@ function withHeaders(head: Buffer, headers: RequestHeaders | undefined): Buffer 
   return Buffer.concat([head.subarray(0, start - 2), size, block, head.subarray(start + length)]);
 }
 
-function readBlock({ head, body }: FrameBytes): RequestHeaders | undefined {
+/** Headers as a worker will read them. */
+function readHeaders({ head, body }: FrameBytes): RequestHeaders {
   const decoder = new RequestFrameDecoder();
   decoder.push(head);
   decoder.push(body);
   const frame = decoder.next();
-  return frame?.kind === 'request' ? frame.headers : undefined;
+  return frame?.kind === 'request' ? frame.headers : {};
 }

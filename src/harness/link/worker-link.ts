@@ -1,9 +1,8 @@
 import type { Duplex } from 'node:stream';
+import type { RequestFrame } from '../../protocol/index.js';
 import type { Network, NetworkListener } from '../../transport/index.js';
-import type { Fault } from './faults.js';
 import { Injections } from './injections.js';
-import { FaultTimers } from './lane.js';
-import type { LinkedRequest, LinkRequest } from './link-request.js';
+import { linkedRequest, type LinkedRequest, type LinkRequest } from './link-request.js';
 import { LinkSocket } from './link-socket.js';
 import { RequestStages, type LinkOwner } from './request-stage.js';
 import { ResponseStages } from './response-stage.js';
@@ -17,11 +16,11 @@ const MAX_AWAITED = 10_000;
  */
 export class WorkerLink implements Network, LinkOwner {
   readonly injections = new Injections({ name: 'a worker link', takes: ({ kind }) => kind !== 'status' });
-  readonly timers = new FaultTimers();
   readonly requests: LinkRequest[] = [];
   readonly #sockets = new Set<LinkSocket>();
   readonly #awaited = new Map<string, LinkedRequest>();
-  #listening: { readonly host: string; readonly port: number; readonly onConnection: (socket: Duplex) => void; listener: NetworkListener | undefined } | undefined;
+  #listener: NetworkListener | undefined;
+  #listenAgain: (() => Promise<NetworkListener>) | undefined;
 
   constructor(
     private readonly inner: Network,
@@ -29,21 +28,14 @@ export class WorkerLink implements Network, LinkOwner {
   ) {}
 
   connect(target: Parameters<Network['connect']>[0]): Duplex {
-    return this.#link(this.inner.connect(target), (socket, inbound, outbound) => new ResponseStages(this, inbound, outbound, socket));
+    return this.#link(this.inner.connect(target), ResponseStages);
   }
 
   async listen(host: string, port: number, onConnection: (socket: Duplex) => void): Promise<NetworkListener> {
-    const accept = (socket: Duplex): void => onConnection(this.#link(socket, (link, inbound, outbound) => new RequestStages(this, inbound, outbound, link)));
-    const listener = await this.inner.listen(host, port, accept);
-    const listening = { host: listener.host, port: listener.port, onConnection: accept, listener: listener as NetworkListener | undefined };
-    this.#listening = listening;
-    return {
-      host: listener.host,
-      port: listener.port,
-      close: async () => listening.listener?.close(),
-      ref: () => listening.listener?.ref?.(),
-      unref: () => listening.listener?.unref?.(),
-    };
+    const accept = (socket: Duplex): void => onConnection(this.#link(socket, RequestStages));
+    const listener = (this.#listener = await this.inner.listen(host, port, accept));
+    this.#listenAgain = () => this.inner.listen(listener.host, listener.port, accept);
+    return { host: listener.host, port: listener.port, close: () => this.refuse(), ref: () => this.#listener?.ref?.(), unref: () => this.#listener?.unref?.() };
   }
 
   /** Connections of the worker that are open. */
@@ -59,35 +51,30 @@ export class WorkerLink implements Network, LinkOwner {
 
   /** Stops listening: new connections are refused. */
   async refuse(): Promise<void> {
-    const listener = this.#listening?.listener;
-    if (this.#listening !== undefined) this.#listening.listener = undefined;
+    const listener = this.#listener;
+    this.#listener = undefined;
     await listener?.close();
   }
 
   /** Listens again, at the same address. */
   async accept(): Promise<void> {
-    const listening = this.#listening;
-    if (listening === undefined || listening.listener !== undefined) return;
-    listening.listener = await this.inner.listen(listening.host, listening.port, listening.onConnection);
+    this.#listener ??= await this.#listenAgain?.();
   }
 
   /** Breaks what is open and forgets every timer. */
   destroy(): void {
-    this.timers.close();
     for (const socket of this.#sockets) socket.destroy();
-    this.injections.clear();
+    this.injections.close();
   }
 
-  admit(request: LinkedRequest): readonly Fault[] {
-    Object.assign(request, { index: this.requests.length });
+  admit(frame: RequestFrame): LinkedRequest {
+    const request = linkedRequest(this.requests.length, frame);
     this.requests.push(request);
     request.hitting = this.injections.hitting(request);
+    request.faults = request.hitting.map(({ name }) => name);
     if (request.subject !== undefined && this.#awaited.size < MAX_AWAITED) this.#awaited.set(request.subject, request);
-    return request.hitting;
-  }
-
-  delivered(request: LinkedRequest): void {
     this.onRequest(request);
+    return request;
   }
 
   requestOf(subject: string): LinkedRequest | undefined {
@@ -96,8 +83,8 @@ export class WorkerLink implements Network, LinkOwner {
     return request;
   }
 
-  #link(inner: Duplex, stages: (socket: LinkSocket, inbound: ConstructorParameters<typeof RequestStages>[1], outbound: ConstructorParameters<typeof RequestStages>[2]) => RequestStages | ResponseStages): LinkSocket {
-    const link = new LinkSocket(inner, this.timers, ({ inbound, outbound, socket }) => stages(socket, inbound, outbound));
+  #link(inner: Duplex, Stages: typeof RequestStages | typeof ResponseStages): LinkSocket {
+    const link = new LinkSocket(inner, this.injections.after, (lanes) => new Stages(this, lanes));
     this.#sockets.add(link);
     link.once('close', () => this.#sockets.delete(link));
     return link;

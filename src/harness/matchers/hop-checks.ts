@@ -18,7 +18,7 @@ export interface PropagationOptions {
   readonly exceptHeaders?: readonly string[] | undefined;
 }
 
-/** Every trace header came through every hop. Fails as well when there was no hop or nothing to compare. */
+/** Fails as well when there was no hop or nothing to compare. */
 export function checkPropagated(harness: Audited, subject?: TraceSubject, options: PropagationOptions = {}): CheckResult {
   if (typeof (harness as Partial<Audited> | undefined)?.audit !== 'function') throw invalidOption('expect(harness).toHavePropagated()', 'a harness', harness);
   const report = harness.audit(subject);
@@ -41,7 +41,6 @@ function emptiness(report: AuditReport): string | undefined {
   return undefined;
 }
 
-/** The worker got the trace of this request: a `traceparent` of the same trace reached it. */
 export function checkReceivedTrace(worker: HarnessWorker, subject: TraceSubject): CheckResult {
   if (typeof (worker as Partial<HarnessWorker> | undefined)?.inject !== 'function') throw invalidOption('expect(worker).toHaveReceivedTraceOf()', 'a worker of a harness', worker);
   const harness = worker.harness as Audited;
@@ -56,10 +55,7 @@ export function checkReceivedTrace(worker: HarnessWorker, subject: TraceSubject)
   });
 }
 
-/**
- * The response echoes the caller's id in `x-request-id` or `request-id`. Without `id`: whatever id the client sent, and some id
- * when it sent none.
- */
+/** When the client has sent no id, any id will do. */
 export function checkEchoedRequestId(response: Exclude<TraceSubject, string>, id?: string): CheckResult {
   const { answered, sent } = keysOf(response);
   if (answered === undefined) throw invalidOption('expect(response).toEchoRequestId()', 'a response with headers', response);

@@ -1,41 +1,34 @@
-import type { TraceSubject } from '../trace/index.js';
-import type { FieldPatterns } from './fields.js';
-import { checkEchoedRequestId, checkPropagated, checkReceivedTrace, type PropagationOptions } from './hop-checks.js';
+import { checkEchoedRequestId, checkPropagated, checkReceivedTrace } from './hop-checks.js';
 import { checkNoText } from './leak-check.js';
-import { asserting } from './result.js';
-import { checkCompletedOnce, checkConnectedTrace, checkSpanAttributes, checkTree, type CompletedOptions } from './trace-checks.js';
-
-/** The matchers as `expect(...)` has them. */
-export interface DynamoMatchers<R> {
-  /** `expect(response)`: echoes `id`; without it, the id that the client sent. */
-  toEchoRequestId(id?: string): R;
-  /** `expect(worker)`: a `traceparent` of the request's trace reached it. */
-  toHaveReceivedTraceOf(subject: TraceSubject): R;
-  /** `expect(await harness.trace(response))`: one root, no orphan, no id used twice, one request id, one trace. */
-  toBeConnectedTrace(): R;
-  /** `expect(await harness.trace(response))`: has the shape of an indented text; `*`, `...` and `{attribute=value}` as docs/harness.md says. */
-  toMatchTree(pattern: string): R;
-  /** `expect(await harness.trace(response))`: a span of this name has these attributes. */
-  toHaveSpanAttributes(name: string, attributes: FieldPatterns): R;
-  /** `expect(await harness.trace(response))`: exactly one `request completed`, with these fields: of `service`, or of each service that wrote one. */
-  toHaveCompletedOnce(fields?: FieldPatterns, options?: CompletedOptions): R;
-  /** `expect(harness)`: every trace header came through every hop, of one request or of all. */
-  toHavePropagated(subject?: TraceSubject, options?: PropagationOptions): R;
-  /** `expect(trace)` or `expect(harness)`: nothing of the text is in a span or record. */
-  toLeakNoText(text: string): R;
-}
+import { asserting, type CheckResult } from './result.js';
+import { checkCompletedOnce, checkConnectedTrace, checkSpanAttributes, checkTree } from './trace-checks.js';
 
 /** The matchers for `expect.extend(matchers)`, in jest and vitest alike. */
 export const matchers = {
+  /** `expect(response)`: echoes `id`; without it, the id that the client sent. */
   toEchoRequestId: checkEchoedRequestId,
+  /** `expect(worker)`: a `traceparent` of the request's trace reached it. */
   toHaveReceivedTraceOf: checkReceivedTrace,
+  /** `expect(await harness.trace(response))`: one root, no orphan, no id used twice, one request id, one trace. */
   toBeConnectedTrace: checkConnectedTrace,
+  /** `expect(await harness.trace(response))`: has the shape of an indented text; `*`, `...` and `{attribute=value}` as docs/harness.md says. */
   toMatchTree: checkTree,
+  /** `expect(await harness.trace(response))`: a span of this name has these attributes. */
   toHaveSpanAttributes: checkSpanAttributes,
+  /** `expect(await harness.trace(response))`: exactly one `request completed`, with these fields: of `service`, or of each service that wrote one. */
   toHaveCompletedOnce: checkCompletedOnce,
+  /** `expect(harness)`: every trace header came through every hop, of one request or of all. */
   toHavePropagated: checkPropagated,
+  /** `expect(trace)` or `expect(harness)`: nothing of the text is in a span or record. */
   toLeakNoText: checkNoText,
 } as const;
+
+type Checks = typeof matchers;
+
+/** The matchers as `expect(...)` has them. */
+export type DynamoMatchers<R> = {
+  [K in keyof Checks]: Checks[K] extends (given: never, ...args: infer A) => CheckResult ? (...args: A) => R : never;
+};
 
 /** As `expect(response).toEchoRequestId(id)`. @throws AssertionError */
 export const assertEchoesRequestId = asserting(checkEchoedRequestId);

@@ -1,8 +1,7 @@
 import type { SpanAttribute } from '../record/index.js';
-import { attributeText, connectionProblems, matchTree, parseTreePattern, wildcard, type HarnessTrace } from '../trace/index.js';
+import { attributeText, connectionProblems, groupBy, matchTree, parseTreePattern, wildcard, type HarnessTrace } from '../trace/index.js';
 import { invalidOption } from '../../internal/index.js';
-import { fieldDifferences, patternText, type FieldPatterns } from './fields.js';
-import { result, type CheckResult } from './result.js';
+import { fieldDifferences, patternText, result, type CheckResult, type FieldPatterns } from './result.js';
 
 function traceOption(matcher: string, given: unknown): HarnessTrace {
   if (typeof given !== 'object' || given === null || !('spans' in given) || !('records' in given) || !('tree' in given)) throw invalidOption(`expect(trace).${matcher}()`, 'a trace: await harness.trace(response)', given);
@@ -13,18 +12,13 @@ function treeOf(trace: HarnessTrace): string {
   return `Trace ${trace.traceId}:\n${trace.tree().split('\n').map((line) => `  ${line}`).join('\n')}`;
 }
 
-/** One root, no orphan, no id used twice, one request id, one trace. */
 export function checkConnectedTrace(given: HarnessTrace): CheckResult {
   const trace = traceOption('toBeConnectedTrace', given);
   const problems = connectionProblems(trace);
   return result(problems.length === 0, 'a connected trace', () => ({ reason: `${problems.length === 1 ? '' : '\n'}${problems.join('\n')}`, more: treeOf(trace) }));
 }
 
-/**
- * The trace has the shape of `pattern`: one span name a line, children indented, `*` for any text, `...` for any further spans,
- * attributes in braces (`{request.outcome=success, @status=error}`).
- * @throws ERR_OPTION_INVALID for a pattern that cannot be read
- */
+/** @throws ERR_OPTION_INVALID for a pattern that cannot be read */
 export function checkTree(given: HarnessTrace, pattern: string): CheckResult {
   const trace = traceOption('toMatchTree', given);
   const parsed = parseTreePattern(pattern);
@@ -38,7 +32,6 @@ function attributeKeys(pattern: string): string[] {
   return [...pattern.matchAll(/[{,]\s*([^\s=,{}]+)\s*=/g)].map(([, key = '']) => key);
 }
 
-/** A span of this name (`*` for any text) has these attributes. */
 export function checkSpanAttributes(given: HarnessTrace, name: string, attributes: FieldPatterns): CheckResult {
   const trace = traceOption('toHaveSpanAttributes', given);
   const named = trace.spans.filter((span) => wildcard(name).test(span.name));
@@ -59,10 +52,7 @@ export interface CompletedOptions {
   readonly service?: string | undefined;
 }
 
-/**
- * Exactly one completion record of the request, with these fields: of `service`, or of each service that wrote one. Records of
- * workers (`handle_payload`) are counted by their spans only.
- */
+/** Records of workers (`handle_payload`) are counted by their spans only. */
 export function checkCompletedOnce(given: HarnessTrace, fields: FieldPatterns = {}, { service }: CompletedOptions = {}): CheckResult {
   const trace = traceOption('toHaveCompletedOnce', given);
   const completed = trace.recordsOf(COMPLETED).filter((record) => service === undefined || record.service === service);
@@ -76,12 +66,6 @@ export function checkCompletedOnce(given: HarnessTrace, fields: FieldPatterns = 
   const spans = groupBy(completed.filter(({ spanId }) => spanId !== undefined), (record) => `${record.spanId ?? ''}${record.service === undefined ? '' : ` of service ${record.service}`}`);
   for (const [span, { length }] of spans) if (length > 1) problems.push(`span ${span} has ${length} of them`);
   return result(problems.length === 0, `exactly one record "${COMPLETED}"`, () => ({ reason: problems.length === 1 ? problems[0] : `\n${problems.join('\n')}`, seen: recordsText(trace) }));
-}
-
-function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): ReadonlyMap<string, readonly T[]> {
-  const groups = new Map<string, T[]>();
-  for (const item of items) groups.set(keyOf(item), [...(groups.get(keyOf(item)) ?? []), item]);
-  return groups;
 }
 
 function recordsText({ records }: HarnessTrace): string {

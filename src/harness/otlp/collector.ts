@@ -2,10 +2,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createGunzip } from 'node:zlib';
 import { numberOption, readOptions } from '../../internal/index.js';
 import type { CapturedRecord, FinishedSpan } from '../record/index.js';
-import { LoopbackServer } from '../loopback-server.js';
+import { LoopbackServer } from '../servers/index.js';
 import { recordsOf, spansOf, type LogsRequest, type TracesRequest } from './convert.js';
-import { readMessage, type Schema } from './protobuf.js';
-import { LOGS, TRACES } from './schema.js';
+import { LOGS, readMessage, TRACES, type Schema } from './protobuf.js';
 
 /** Options of `harness.collector()`. */
 export interface CollectorOptions {
@@ -26,30 +25,18 @@ const MAX_BODY = 64 * 1024 * 1024;
  * An OTLP/HTTP receiver on loopback: traces and logs, JSON and protobuf, plain and gzip. Metrics are taken and dropped. OTLP
  * over gRPC is not spoken.
  */
-export class Collector {
-  readonly #server: LoopbackServer;
+export class Collector extends LoopbackServer {
   /** Export requests that were read. */
   received = 0;
 
   private constructor(private readonly sink: CollectorSink) {
-    this.#server = new LoopbackServer((req, res) => void this.#answer(req, res));
+    super();
   }
 
   /** @internal `harness.collector()` starts one. @throws ERR_OPTION_INVALID; what the system says, e.g. EADDRINUSE */
   static async start(sink: CollectorSink, options?: CollectorOptions): Promise<Collector> {
     const { port } = readOptions('collector', { port: numberOption(0, { max: 65_535 }) }, options);
-    const collector = new Collector(sink);
-    await collector.#server.listen(port);
-    return collector;
-  }
-
-  get port(): number {
-    return this.#server.port;
-  }
-
-  /** `http://127.0.0.1:port`, for `OTEL_EXPORTER_OTLP_ENDPOINT`. */
-  get url(): string {
-    return this.#server.url;
+    return new Collector(sink).listen(port);
   }
 
   /** Variables that make a process send its spans here soon: OpenTelemetry SDKs of any language, and Dynamo. */
@@ -63,8 +50,8 @@ export class Collector {
     };
   }
 
-  close(): Promise<void> {
-    return this.#server.close();
+  protected override onRequest(req: IncomingMessage, res: ServerResponse): void {
+    void this.#answer(req, res);
   }
 
   async #answer(req: IncomingMessage, res: ServerResponse): Promise<void> {

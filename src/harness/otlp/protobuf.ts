@@ -1,10 +1,12 @@
 import { DynamoTracingError } from '../../errors/index.js';
 
 /** How a field of a protobuf message is read. */
-export type FieldType = 'string' | 'id' | 'bytes' | 'varint' | 'bool' | 'int64' | 'fixed64' | 'fixed32' | 'double' | Schema;
+type FieldType = 'string' | 'id' | 'bytes' | 'varint' | 'bool' | 'int64' | 'fixed64' | 'fixed32' | 'double' | Schema;
 
 /** Fields of a message by number: name in OTLP's JSON, type, whether it repeats. */
-export type Schema = ReadonlyMap<number, { readonly name: string; readonly type: FieldType | (() => Schema); readonly repeated?: boolean }>;
+export interface Schema {
+  readonly [field: number]: readonly [name: string, type: FieldType | (() => Schema), repeated?: 'repeated'];
+}
 
 const MAX_DEPTH = 64;
 
@@ -18,12 +20,13 @@ export function readMessage(bytes: Uint8Array, schema: Schema, depth = 0): Recor
   const message: Record<string, unknown> = {};
   while (!reader.done) {
     const key = Number(reader.varint());
-    const field = schema.get(key >>> 3);
+    const field = schema[key >>> 3];
     const value = reader.value(key & 7);
     if (field === undefined) continue;
-    const read = convert(value, typeof field.type === 'function' ? field.type() : field.type, depth);
-    if (field.repeated === true) ((message[field.name] ??= []) as unknown[]).push(read);
-    else message[field.name] = read;
+    const [name, type, repeated] = field;
+    const read = convert(value, typeof type === 'function' ? type() : type, depth);
+    if (repeated !== undefined) ((message[name] ??= []) as unknown[]).push(read);
+    else message[name] = read;
   }
   return message;
 }
@@ -89,3 +92,28 @@ class Reader {
 function malformed(reason: string): DynamoTracingError {
   return new DynamoTracingError('ERR_FRAME_MALFORMED', `the OTLP message is ${reason}`, { reason });
 }
+
+// opentelemetry-proto: common.proto, resource.proto, trace.proto, logs.proto. What is not read is left out.
+const ANY_VALUE: Schema = {
+  1: ['stringValue', 'string'], 2: ['boolValue', 'bool'], 3: ['intValue', 'int64'], 4: ['doubleValue', 'double'],
+  5: ['arrayValue', () => ARRAY], 6: ['kvlistValue', () => KEY_VALUES], 7: ['bytesValue', 'bytes'],
+};
+const KEY_VALUE: Schema = { 1: ['key', 'string'], 2: ['value', ANY_VALUE] };
+const ARRAY: Schema = { 1: ['values', ANY_VALUE, 'repeated'] };
+const KEY_VALUES: Schema = { 1: ['values', KEY_VALUE, 'repeated'] };
+const RESOURCE: Schema = { 1: ['attributes', KEY_VALUE, 'repeated'] };
+const SCOPE: Schema = { 1: ['name', 'string'] };
+const EVENT: Schema = { 1: ['timeUnixNano', 'fixed64'], 2: ['name', 'string'], 3: ['attributes', KEY_VALUE, 'repeated'] };
+const LINK: Schema = { 1: ['traceId', 'id'], 2: ['spanId', 'id'], 4: ['attributes', KEY_VALUE, 'repeated'] };
+const STATUS: Schema = { 2: ['message', 'string'], 3: ['code', 'varint'] };
+const SPAN: Schema = {
+  1: ['traceId', 'id'], 2: ['spanId', 'id'], 3: ['traceState', 'string'], 4: ['parentSpanId', 'id'], 5: ['name', 'string'], 6: ['kind', 'varint'],
+  7: ['startTimeUnixNano', 'fixed64'], 8: ['endTimeUnixNano', 'fixed64'], 9: ['attributes', KEY_VALUE, 'repeated'], 11: ['events', EVENT, 'repeated'],
+  13: ['links', LINK, 'repeated'], 15: ['status', STATUS], 16: ['flags', 'fixed32'],
+};
+const LOG_RECORD: Schema = { 3: ['severityText', 'string'], 5: ['body', ANY_VALUE], 6: ['attributes', KEY_VALUE, 'repeated'], 9: ['traceId', 'id'], 10: ['spanId', 'id'] };
+
+/** ExportTraceServiceRequest. */
+export const TRACES: Schema = { 1: ['resourceSpans', { 1: ['resource', RESOURCE], 2: ['scopeSpans', { 1: ['scope', SCOPE], 2: ['spans', SPAN, 'repeated'] }, 'repeated'] }, 'repeated'] };
+/** ExportLogsServiceRequest. */
+export const LOGS: Schema = { 1: ['resourceLogs', { 1: ['resource', RESOURCE], 2: ['scopeLogs', { 1: ['scope', SCOPE], 2: ['logRecords', LOG_RECORD, 'repeated'] }, 'repeated'] }, 'repeated'] };

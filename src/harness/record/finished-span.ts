@@ -46,15 +46,10 @@ export interface FinishedSpan {
 }
 
 /** A span that has begun and may not have ended. */
-export interface StartedSpan {
-  readonly name: string;
-  readonly traceId: string;
-  readonly spanId: string;
-  readonly parentSpanId: string | undefined;
-  readonly parentIsRemote: boolean | undefined;
+export type StartedSpan = Pick<FinishedSpan, 'name' | 'traceId' | 'spanId' | 'parentSpanId' | 'parentIsRemote'> & {
   /** The request id that it names. */
   readonly requestId?: string | undefined;
-}
+};
 
 /** What is read of an SDK's span: the same in the 2.x and 3.x lines. */
 export interface ReadableSpanLike {
@@ -90,19 +85,17 @@ export function statusName(code: number | undefined): FinishedSpan['status'] {
 /** What is known of a span when it starts. */
 export function startedSpan(span: ReadableSpanLike): StartedSpan {
   const id = span.attributes?.['request_id'];
-  return { ...identity(span), requestId: typeof id === 'string' ? id : undefined };
-}
-
-function identity(span: ReadableSpanLike): Omit<StartedSpan, 'requestId'> {
   const { traceId, spanId } = span.spanContext();
-  return { name: span.name, traceId, spanId, parentSpanId: span.parentSpanContext?.spanId ?? span.parentSpanId, parentIsRemote: span.parentSpanContext?.isRemote };
+  const { parentSpanContext: parent } = span;
+  return { name: span.name, traceId, spanId, parentSpanId: parent?.spanId ?? span.parentSpanId, parentIsRemote: parent?.isRemote, requestId: typeof id === 'string' ? id : undefined };
 }
 
 /** A copy of an SDK's span that later changes cannot reach. */
 export function finishedSpan(span: ReadableSpanLike): FinishedSpan {
   const service = span.resource?.attributes?.['service.name'];
+  const { requestId: _, ...identity } = startedSpan(span);
   return {
-    ...identity(span),
+    ...identity,
     kind: kindName(span.kind),
     status: statusName(span.status?.code),
     statusMessage: span.status?.message,

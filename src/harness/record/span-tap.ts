@@ -1,5 +1,6 @@
 import { context, createContextKey, ROOT_CONTEXT, trace, type ContextManager, type Span, type Tracer, type TracerProvider } from '@opentelemetry/api';
 import { guarded } from '../../internal/index.js';
+import { processState } from '../process-state.js';
 import { finishedSpan, startedSpan, type FinishedSpan, type ReadableSpanLike, type StartedSpan } from './finished-span.js';
 import { makeContextManager, makeProvider, type SpanProcessorLike } from './sdk.js';
 
@@ -24,16 +25,12 @@ interface ProxyProvider {
 interface TapState {
   readonly listeners: Set<SpanListener>;
   readonly hooked: WeakSet<object>;
-  readonly wrapped: WeakMap<object, TracerProvider>;
   own: TracerProvider | undefined;
   manager: ContextManager | undefined;
   undo: (() => void)[];
 }
 
-const STATE = Symbol.for('dynamo-tracing.harness.span-tap.v1');
-const state = ((globalThis as Record<symbol, unknown>)[STATE] ??= {
-  listeners: new Set(), hooked: new WeakSet(), wrapped: new WeakMap(), own: undefined, manager: undefined, undo: [],
-} satisfies TapState) as TapState;
+const state = processState('span-tap.v2', (): TapState => ({ listeners: new Set(), hooked: new WeakSet(), own: undefined, manager: undefined, undo: [] }));
 
 /**
  * Hears every recorded span of this process until the returned function is called. With no tracer provider registered it
@@ -101,12 +98,7 @@ function hookProcessors(provider: TracerProvider): boolean {
 
 /** Puts a provider that records in front of the registered one. Tracers fetched while it was there pass through it for good. */
 function wrapDelegate(proxy: ProxyProvider, registered: TracerProvider): void {
-  let wrapper = state.wrapped.get(registered);
-  if (wrapper === undefined) {
-    wrapper = { getTracer: (...args) => recordingTracer(registered.getTracer(...args)) };
-    state.wrapped.set(registered, wrapper);
-  }
-  proxy.setDelegate?.(wrapper);
+  proxy.setDelegate?.({ getTracer: (...args) => recordingTracer(registered.getTracer(...args)) });
   state.undo.push(() => proxy.setDelegate?.(registered));
 }
 

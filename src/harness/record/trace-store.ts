@@ -45,6 +45,11 @@ export class TraceStore implements SpanListener {
     return [...this.#open.values()].filter((span) => span.traceId === traceId);
   }
 
+  /** Spans of a trace that this process made or was told of, open ones included. */
+  knownSpansOf(traceId: string): StartedSpan[] {
+    return [...this.spansOf(traceId), ...this.openSpansOf(traceId)];
+  }
+
   /** Runs `watcher` after every addition until the returned function is called. */
   watch(watcher: () => void): () => void {
     this.#watchers.add(watcher);
@@ -61,7 +66,8 @@ function keyOf(span: StartedSpan): string {
   return `${span.traceId}/${span.spanId}`;
 }
 
-function keep<T>(list: T[], item: T): void {
+/** Appends to a list that keeps `most` items. */
+export function keep<T>(list: T[], item: T, most = MAX_KEPT): void {
   list.push(item);
-  if (list.length > MAX_KEPT) list.splice(0, list.length - MAX_KEPT);
+  if (list.length > most) list.shift();
 }

@@ -1,7 +1,7 @@
 import type { FinishedSpan } from '../record/index.js';
 import type { HarnessTrace } from './harness-trace.js';
 import { isIdOrPart } from './request-keys.js';
-import { buildTree } from './tree.js';
+import { buildTree, groupBy } from './tree.js';
 
 /**
  * Everything that keeps a trace from being one story: several roots, spans whose parent is missing, ids used twice, several
@@ -15,7 +15,8 @@ export function connectionProblems(trace: HarnessTrace): readonly string[] {
 function rootProblems(trace: HarnessTrace): string[] {
   const roots = buildTree(trace.spans).map(({ span }) => span);
   const ids = new Set(trace.spans.map(({ spanId }) => spanId));
-  const caller = callerSpan(trace, roots);
+  // The caller's span, outside the trace as it was recorded: what the client sent, else what the first root names.
+  const caller = trace.callerSpanId ?? roots[0]?.parentSpanId;
   const problems: string[] = [];
   if (roots.length > 1) problems.push(`${roots.length} roots instead of one: ${roots.map(({ name }) => name).join(', ')}`);
   for (const span of trace.spans) {
@@ -26,15 +27,8 @@ function rootProblems(trace: HarnessTrace): string[] {
   return problems;
 }
 
-/** The caller's span, outside the trace as it was recorded: what the client sent, else what the first root names. */
-function callerSpan(trace: HarnessTrace, roots: readonly FinishedSpan[]): string | undefined {
-  return trace.callerSpanId ?? roots[0]?.parentSpanId;
-}
-
 function reusedIds(spans: readonly FinishedSpan[]): string[] {
-  const byId = new Map<string, FinishedSpan[]>();
-  for (const span of spans) byId.set(span.spanId, [...(byId.get(span.spanId) ?? []), span]);
-  return [...byId].filter(([, same]) => same.length > 1).map(([id, same]) => `span id ${id} is used ${same.length} times: ${same.map(({ name }) => name).join(', ')}`);
+  return [...groupBy(spans, ({ spanId }) => spanId)].filter(([, same]) => same.length > 1).map(([id, same]) => `span id ${id} is used ${same.length} times: ${same.map(({ name }) => name).join(', ')}`);
 }
 
 /** One request, one id: whoever names another has swapped it. Parts of a batch (`<id>-0`) have the id of the whole. */

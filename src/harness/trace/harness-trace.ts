@@ -2,18 +2,10 @@ import type { CapturedRecord, FinishedSpan } from '../record/index.js';
 import { buildTree, treeText, type SpanNode, type TreeOptions } from './tree.js';
 
 /** What a trace is made of. */
-export interface TraceParts {
-  readonly traceId: string;
-  readonly requestId: string | undefined;
-  readonly callerSpanId: string | undefined;
-  readonly spans: readonly FinishedSpan[];
-  readonly records: readonly CapturedRecord[];
-  readonly strays: readonly FinishedSpan[];
-  readonly requestIdsOnHops: readonly { readonly id: string; readonly who: string }[];
-}
+export type TraceParts = Pick<HarnessTrace, 'traceId' | 'requestId' | 'callerSpanId' | 'spans' | 'records' | 'strays' | 'requestIdsOnHops'>;
 
 /** Everything that was recorded of one request: spans, records, what went over its hops. A snapshot. */
-export class HarnessTrace implements TraceParts {
+export class HarnessTrace {
   readonly traceId: string;
   /** The request's canonical id, when it was learnt from a response, a span or a record. */
   readonly requestId: string | undefined;
@@ -26,7 +18,7 @@ export class HarnessTrace implements TraceParts {
   /** Spans that name this request's id and stand in another trace. */
   readonly strays: readonly FinishedSpan[];
   /** Request ids that hops of this trace carried. */
-  readonly requestIdsOnHops: TraceParts['requestIdsOnHops'];
+  readonly requestIdsOnHops: readonly { readonly id: string; readonly who: string }[];
 
   constructor(parts: TraceParts) {
     this.traceId = parts.traceId;

@@ -1,6 +1,5 @@
 export { AUDITED_HEADERS, keysOf, hopHeaders, idsOf, isCanonical, isIdOrPart, traceOf, type RequestKeys, type HopHeaders, type TraceSubject } from './request-keys.js';
 export { connectionProblems } from './connected.js';
-export { HarnessTrace, type TraceParts } from './harness-trace.js';
-export { matchTree, spanFact, type TreeMismatch } from './tree-match.js';
-export { parseTreePattern, type TreePattern } from './tree-pattern.js';
-export { attributeText, buildTree, treeText, wildcard, type SpanNode, type TreeOptions } from './tree.js';
+export { HarnessTrace } from './harness-trace.js';
+export { matchTree, parseTreePattern } from './tree-pattern.js';
+export { attributeText, buildTree, groupBy, treeRows, treeText, wildcard, type SpanNode, type TreeOptions } from './tree.js';

@@ -1,17 +1,18 @@
 import { carrierOf, isRequestId, parseTraceparent, TRACE_HEADERS, type CarrierTarget, type Traceparent } from '../../trace-context/index.js';
+import { isObject } from '../../protocol/index.js';
 import { invalidOption } from '../../internal/index.js';
 
 /** Trace headers by name, as one side of a hop had them; those without a value are absent. */
 export type HopHeaders = Readonly<Partial<Record<string, string>>>;
-
-/** Headers that the audit follows: trace context and ids. */
-export const AUDITED_HEADERS: readonly string[] = TRACE_HEADERS;
 
 /**
  * What `harness.trace()` and the matchers take for a request: a response (supertest, fetch, Fastify's inject, node:http), a
  * trace of the harness, or text: a request id, an `x-request-id`, a trace id, a `traceparent`.
  */
 export type TraceSubject = string | { readonly headers: CarrierTarget | object } | { readonly traceId: string };
+
+/** Headers that the audit follows: trace context and ids. */
+export const AUDITED_HEADERS: readonly string[] = TRACE_HEADERS;
 
 /** What a subject says about its request. */
 export interface RequestKeys {
@@ -26,17 +27,18 @@ export interface RequestKeys {
   readonly clientRequest?: object | undefined;
   /** The fetch Response itself. */
   readonly response?: object | undefined;
-  readonly status?: number | undefined;
 }
 
 /** Reads what is known of a request. @throws ERR_OPTION_INVALID for something that is none of the subjects */
 export function keysOf(subject: TraceSubject): RequestKeys {
   if (typeof subject === 'string') return textKeys(subject.trim());
   const given: unknown = subject;
-  if (typeof given !== 'object' || given === null) throw invalidOption('trace(subject)', 'a response, a request id, a trace id or a trace', given);
-  if ('traceId' in given && typeof given.traceId === 'string') return { traceId: given.traceId, ...('requestId' in given && typeof given.requestId === 'string' ? { id: given.requestId } : {}) };
-  if (!('headers' in given) || typeof given.headers !== 'object' || given.headers === null) throw invalidOption('trace(subject)', 'a response, a request id, a trace id or a trace', given);
-  return responseKeys(given as ResponseLike);
+  if (isObject(given)) {
+    const { traceId, requestId, headers } = given;
+    if (typeof traceId === 'string') return { traceId, id: typeof requestId === 'string' ? requestId : undefined };
+    if (typeof headers === 'object' && headers !== null) return responseKeys(given as unknown as ResponseLike);
+  }
+  throw invalidOption('trace(subject)', 'a response, a request id, a trace id or a trace', given);
 }
 
 function textKeys(text: string): RequestKeys {
@@ -47,8 +49,6 @@ function textKeys(text: string): RequestKeys {
 
 interface ResponseLike {
   readonly headers: CarrierTarget;
-  readonly status?: number;
-  readonly statusCode?: number;
   /** supertest and node:http: the ClientRequest. */
   readonly req?: { getHeaders?(): object; readonly headers?: object };
   /** Fastify's inject. */
@@ -58,13 +58,7 @@ interface ResponseLike {
 function responseKeys(response: ResponseLike): RequestKeys {
   const request = response.req;
   const sentBy = typeof request?.getHeaders === 'function' ? request.getHeaders() : (request?.headers ?? response.raw?.req?.headers);
-  return {
-    answered: hopHeaders(response.headers),
-    sent: sentBy === undefined ? undefined : hopHeaders(sentBy as CarrierTarget),
-    clientRequest: request,
-    response,
-    status: response.status ?? response.statusCode,
-  };
+  return { answered: hopHeaders(response.headers), sent: sentBy === undefined ? undefined : hopHeaders(sentBy as CarrierTarget), clientRequest: request, response };
 }
 
 /** The audited headers that a carrier holds; several values of one are joined as HTTP does. */

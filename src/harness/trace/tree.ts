@@ -20,26 +20,22 @@ export interface TreeOptions {
 /** The spans as trees. A span whose parent is not among them is a root. */
 export function buildTree(spans: readonly FinishedSpan[]): readonly SpanNode[] {
   const ids = new Set(spans.map(({ spanId }) => spanId));
-  const below = new Map<string | undefined, FinishedSpan[]>();
-  for (const span of [...spans].sort((a, b) => a.startMs - b.startMs)) {
-    const parent = span.parentSpanId !== undefined && span.parentSpanId !== span.spanId && ids.has(span.parentSpanId) ? span.parentSpanId : undefined;
-    below.set(parent, [...(below.get(parent) ?? []), span]);
-  }
+  const byStart = [...spans].sort((a, b) => a.startMs - b.startMs);
+  const below = groupBy(byStart, ({ spanId, parentSpanId }) => (parentSpanId !== spanId && ids.has(parentSpanId ?? '') ? parentSpanId : undefined));
   const seen = new Set<FinishedSpan>();
-  const nodes = (parent: string | undefined): SpanNode[] =>
-    (below.get(parent) ?? []).flatMap((span) => {
-      if (seen.has(span)) return [];
-      seen.add(span);
-      return [{ span, children: nodes(span.spanId) }];
-    });
-  const roots = nodes(undefined);
-  // Spans that are their own ancestors have no root: they are shown all the same.
-  for (const span of spans) {
-    if (seen.has(span)) continue;
+  const nodes = (siblings: readonly FinishedSpan[]): SpanNode[] => siblings.flatMap((span) => {
+    if (seen.has(span)) return [];
     seen.add(span);
-    roots.push({ span, children: nodes(span.spanId) });
-  }
-  return roots;
+    return [{ span, children: nodes(below.get(span.spanId) ?? []) }];
+  });
+  // Spans that are their own ancestors have no root: they are shown all the same.
+  return nodes([...(below.get(undefined) ?? []), ...spans]);
+}
+
+export function groupBy<T, K>(items: readonly T[], keyOf: (item: T) => K): ReadonlyMap<K, readonly T[]> {
+  const groups = new Map<K, T[]>();
+  for (const item of items) groups.set(keyOf(item), [...(groups.get(keyOf(item)) ?? []), item]);
+  return groups;
 }
 
 /**
@@ -48,24 +44,18 @@ export function buildTree(spans: readonly FinishedSpan[]): readonly SpanNode[] {
  */
 export function treeText(roots: readonly SpanNode[], options: TreeOptions = {}): string {
   if (roots.length === 0) return '(no spans)';
-  const lines: string[] = [];
-  const services = servicesOf(roots).size > 1;
-  const add = (node: SpanNode, depth: number): void => {
-    const note = depth === 0 && roots.length > 1 ? rootNote(node.span) : '';
-    lines.push(`${'  '.repeat(depth)}${node.span.name}${details(node.span, options, services)}${note}`);
-    for (const child of node.children) add(child, depth + 1);
-  };
-  for (const root of roots) add(root, 0);
-  return lines.join('\n');
+  const rows = treeRows(roots);
+  const severalServices = new Set(rows.map(({ span }) => span.service)).size > 1;
+  return rows.map(({ span, depth }) => `${'  '.repeat(depth)}${span.name}${details(span, options, severalServices)}${depth === 0 && roots.length > 1 ? rootNote(span) : ''}`).join('\n');
+}
+
+/** Every span of the trees with its depth, parents before their children. */
+export function treeRows(nodes: readonly SpanNode[], depth = 0): readonly { readonly span: FinishedSpan; readonly depth: number }[] {
+  return nodes.flatMap(({ span, children }) => [{ span, depth }, ...treeRows(children, depth + 1)]);
 }
 
 function rootNote(span: FinishedSpan): string {
   return span.parentSpanId === undefined ? '  # a root' : `  # its parent ${span.parentSpanId} is not in this trace`;
-}
-
-function servicesOf(nodes: readonly SpanNode[], found = new Set<string | undefined>()): ReadonlySet<string | undefined> {
-  for (const { span, children } of nodes) servicesOf(children, found.add(span.service));
-  return found;
 }
 
 function details(span: FinishedSpan, { attributes, times }: TreeOptions, services: boolean): string {

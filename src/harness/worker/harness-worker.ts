@@ -1,6 +1,8 @@
 import type { LoggerOption } from '../../logging/index.js';
 import { RequestPlaneServer, type Network, type ServedEndpoint } from '../../transport/index.js';
+import { requestHop, type SeenHop } from '../audit/index.js';
 import { WorkerLink, type Fault, type InjectedFault, type InjectOptions, type LinkRequest } from '../link/index.js';
+import { spanEnvironment } from '../options.js';
 import { WatchedScript, type WorkerCall, type WorkerScript } from './script.js';
 
 /** Options of one worker. */
@@ -19,13 +21,13 @@ export interface WorkerOptions {
 export interface WorkerSurroundings {
   readonly network: Network;
   readonly logger: LoggerOption;
+  /** What the matchers ask about traces. */
+  readonly harness: object;
   /** A request has come over the worker's link. */
-  onRequest(worker: HarnessWorker, request: LinkRequest): void;
+  readonly onHop: (hop: SeenHop) => void;
   /** Something that waiters may wait for has happened. */
-  onChange(): void;
+  readonly onChange: () => void;
 }
-
-const HOST = '127.0.0.1';
 
 /** A worker of a harness: a real request plane server with a link in front of it that notes requests and plays faults. */
 export class HarnessWorker {
@@ -33,31 +35,30 @@ export class HarnessWorker {
   readonly #server: RequestPlaneServer;
   readonly #script: WatchedScript;
   #endpoint: ServedEndpoint | undefined;
-  #closed = false;
+  /** @internal */
+  readonly harness: object;
 
-  private constructor(
+  /** @internal `harness.worker()` starts one. */
+  constructor(
     /** `namespace.component.endpoint`. */
     readonly name: string,
     script: WorkerScript,
-    options: WorkerOptions,
-    surroundings: WorkerSurroundings,
-    /** What the matchers ask about traces. */
-    readonly harness: object,
+    { faults = [], instanceId, concurrency, queue }: WorkerOptions,
+    { network, logger, harness, onHop, onChange }: WorkerSurroundings,
   ) {
-    this.#script = new WatchedScript(script, () => surroundings.onChange());
-    this.#link = new WorkerLink(surroundings.network, (request) => surroundings.onRequest(this, request));
-    for (const fault of options.faults ?? []) this.inject(fault);
-    const { instanceId, concurrency, queue } = options;
-    // No variable of the environment decides what a test's worker does.
-    this.#server = new RequestPlaneServer({ network: this.#link, host: HOST, port: 0, logger: surroundings.logger, instanceId, workerPoolSize: concurrency, workQueueSize: queue, env: spanEnvironment() });
+    this.harness = harness;
+    this.#script = new WatchedScript(script, onChange);
+    // No sender: a connection carries frames of many requests, what wrote to it says nothing.
+    this.#link = new WorkerLink(network, (request) => onHop(requestHop(`gateway → worker ${name}`, 'tcp', request)));
+    for (const fault of faults) this.inject(fault);
+    this.#server = new RequestPlaneServer({ network: this.#link, host: '127.0.0.1', port: 0, logger, instanceId, workerPoolSize: concurrency, workQueueSize: queue, env: spanEnvironment() });
   }
 
-  /** @internal Starts a worker; `harness.worker()` does it for you. */
-  static async start(name: string, script: WorkerScript, options: WorkerOptions, surroundings: WorkerSurroundings, harness: object): Promise<HarnessWorker> {
-    const worker = new HarnessWorker(name, script, options, surroundings, harness);
-    await worker.#server.listen();
-    worker.#endpoint = worker.#server.endpoint(name, worker.#script.handler);
-    return worker;
+  /** @internal */
+  async listen(): Promise<this> {
+    await this.#server.listen();
+    this.#endpoint = this.#server.endpoint(this.name, this.#script.handler);
+    return this;
   }
 
   /** `tcp://127.0.0.1:port/path`, for whatever calls it. */
@@ -84,9 +85,10 @@ export class HarnessWorker {
     return this.#script.running;
   }
 
-  /** @internal Connections of the worker that are open. */
-  get openConnections(): number {
-    return this.#link.open;
+  /** @internal */
+  leaks(): readonly string[] {
+    const running = this.running.map(({ requestId, items }) => `its script still runs request ${requestId} (${items} items): does it watch context.signal?`);
+    return this.#link.open === 0 ? running : [`${this.#link.open} sockets are open`, ...running];
   }
 
   /** Lets a fault at its requests, from the next one on. */
@@ -116,15 +118,8 @@ export class HarnessWorker {
 
   /** Kills what is running and closes its port. The harness does it for all its workers. */
   async close(): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
     const closed = this.#server.close({ graceMs: 0 });
     this.#link.destroy();
     await closed;
   }
-}
-
-/** Spans are filtered as the process says; limits and ports are not. */
-function spanEnvironment(): Record<string, string | undefined> {
-  return { DYN_LOG: process.env['DYN_LOG'] };
 }

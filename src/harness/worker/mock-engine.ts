@@ -1,5 +1,5 @@
-import { clearTimeout, setTimeout } from 'node:timers';
-import { numberOption, optionalOption, readOptions } from '../../internal/index.js';
+import { setTimeout } from 'node:timers/promises';
+import { booleanOption, numberOption, optionalOption, readOptions } from '../../internal/index.js';
 import type { EndpointHandler, RequestContext } from '../../transport/index.js';
 
 /** Options of {@link mockEngine}. */
@@ -10,10 +10,8 @@ export interface MockEngineOptions {
   readonly tokensPerSecond?: number | undefined;
   /** Milliseconds to the first token. Default 0. */
   readonly firstTokenMs?: number | undefined;
-  /** Fails with this error after so many tokens. Default: never. */
-  readonly fail?: { readonly afterTokens: number; readonly error: Error } | undefined;
   /** Ends with an item of finish reason and token counts. Default true. */
-  readonly usage?: boolean | { readonly inputTokens?: number; readonly outputTokens?: number } | undefined;
+  readonly usage?: boolean | undefined;
 }
 
 /** What a mock engine reads of a request; anything else is ignored. */
@@ -31,8 +29,7 @@ const SPEC = {
   tokens: optionalOption<number | readonly string[]>('a number or an array of texts', (value) => (typeof value === 'number' && Number.isInteger(value) && value >= 0) || Array.isArray(value)),
   tokensPerSecond: numberOption(0, { fraction: true }),
   firstTokenMs: numberOption(0, { fraction: true }),
-  fail: optionalOption<NonNullable<MockEngineOptions['fail']>>('{ afterTokens, error }', (value) => typeof value === 'object' && value !== null && 'afterTokens' in value && 'error' in value),
-  usage: optionalOption<NonNullable<MockEngineOptions['usage']>>('true, false or token counts', (value) => typeof value === 'boolean' || (typeof value === 'object' && value !== null)),
+  usage: booleanOption(true),
 };
 
 const DEFAULT_TOKENS = 16;
@@ -43,22 +40,18 @@ const DEFAULT_TOKENS = 16;
  * @throws ERR_OPTION_INVALID
  */
 export function mockEngine(options?: MockEngineOptions): EndpointHandler<MockEngineRequest, MockEngineItem> {
-  const { tokens, tokensPerSecond, firstTokenMs, fail, usage } = readOptions('mockEngine', SPEC, options);
+  const { tokens, tokensPerSecond, firstTokenMs, usage } = readOptions('mockEngine', SPEC, options);
   return async function * (request, context) {
     const texts = typeof tokens === 'object' ? tokens : Array.from({ length: tokens ?? wanted(request) }, (_, index) => `token${index} `);
     let made = 0;
     for (const token of texts) {
-      if (fail?.afterTokens === made) throw fail.error;
       const pause = made === 0 ? firstTokenMs : tokensPerSecond === 0 ? 0 : 1000 / tokensPerSecond;
       if (pause > 0) await sleep(pause, context);
       if (context.stopped) break;
       made += 1;
       yield { token };
     }
-    if (fail?.afterTokens === made) throw fail.error;
-    if (usage === false || context.killed) return;
-    const given = typeof usage === 'object' ? usage : {};
-    yield { finish_reason: made < wanted(request) ? 'stop' : 'length', input_tokens: given.inputTokens ?? inputTokens(request), output_tokens: given.outputTokens ?? made };
+    if (usage && !context.killed) yield { finish_reason: made < wanted(request) ? 'stop' : 'length', input_tokens: inputTokens(request), output_tokens: made };
   };
 }
 
@@ -87,15 +80,6 @@ function inputTokens(request: MockEngineRequest | undefined): number {
 }
 
 /** Real time, whatever a test has done to its clock; over at once when the request is cancelled. */
-function sleep(ms: number, { signal }: RequestContext): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    if (signal.aborted) done();
-    else signal.addEventListener('abort', done);
-  });
+async function sleep(ms: number, { signal }: RequestContext): Promise<void> {
+  await setTimeout(ms, undefined, { signal }).catch(() => undefined);
 }

@@ -1,4 +1,4 @@
-import type { EndpointHandler, HandlerResult, RequestContext } from '../../transport/index.js';
+import type { EndpointHandler, HandlerResult } from '../../transport/index.js';
 
 /** What a worker does with a request: a handler (an async generator function as a rule), or the items it always answers. */
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- a script says itself what requests it takes
@@ -18,29 +18,7 @@ export interface WorkerCall {
   readonly ended: boolean;
 }
 
-class RunningCall implements WorkerCall {
-  items = 0;
-  ended = false;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly requestId: string;
-  readonly traceId: string;
-
-  constructor(
-    readonly body: unknown,
-    context: RequestContext,
-    private readonly onEnd: () => void,
-  ) {
-    this.headers = context.headers;
-    this.requestId = context.requestId;
-    this.traceId = context.trace.traceId;
-  }
-
-  end(): void {
-    if (this.ended) return;
-    this.ended = true;
-    this.onEnd();
-  }
-}
+type RunningCall = { -readonly [K in keyof WorkerCall]: WorkerCall[K] };
 
 /** A script with a note of every call it gets. */
 export class WatchedScript {
@@ -56,42 +34,43 @@ export class WatchedScript {
     return this.calls.filter((call) => !call.ended);
   }
 
-  readonly handler: EndpointHandler = (body, context) => {
-    const call = new RunningCall(body, context, this.onChange);
+  readonly handler: EndpointHandler = async (body, context) => {
+    const call: RunningCall = { body, headers: context.headers, requestId: context.requestId, traceId: context.trace.traceId, items: 0, ended: false };
     this.calls.push(call);
     const { script } = this;
-    try {
-      const result: HandlerResult<unknown> | Promise<HandlerResult<unknown>> = typeof script === 'function' ? script(body, context) : script;
-      if (!('then' in result)) return watched(result, call);
-      return result.then((items) => watched(items, call), (error: unknown) => {
-        call.end();
-        throw error;
-      });
-    } catch (error) {
-      call.end();
-      throw error;
-    }
+    return this.#step(call, async () => this.#watched(await (typeof script === 'function' ? script(body, context) : script), call));
   };
-}
 
-/** The items as they come, with the call ended when they do: not a generator, whose `finally` never runs if nobody began it. */
-function watched(items: HandlerResult<unknown>, call: RunningCall): AsyncIterable<unknown> {
-  const source = Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : items[Symbol.iterator]();
-  const step = async (take: () => Promise<IteratorResult<unknown>> | IteratorResult<unknown>): Promise<IteratorResult<unknown>> => {
-    try {
-      const result = await take();
-      if (result.done === true) call.end();
+  /** The items as they come, with the call ended when they do: not a generator, whose `finally` never runs if nobody began it. */
+  #watched(items: HandlerResult<unknown>, call: RunningCall): AsyncIterable<unknown> {
+    const source = Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : items[Symbol.iterator]();
+    const step = async (take: () => Promise<IteratorResult<unknown>> | IteratorResult<unknown>): Promise<IteratorResult<unknown>> => {
+      const result = await this.#step(call, take);
+      if (result.done === true) this.#end(call);
       else call.items += 1;
       return result;
+    };
+    return {
+      [Symbol.asyncIterator]: () => ({
+        next: () => step(() => source.next()),
+        return: () => step(() => source.return?.() ?? { done: true, value: undefined }),
+      }),
+    };
+  }
+
+  /** A step of the script: one that fails is its last. */
+  async #step<T>(call: RunningCall, run: () => T | Promise<T>): Promise<T> {
+    try {
+      return await run();
     } catch (error) {
-      call.end();
+      this.#end(call);
       throw error;
     }
-  };
-  return {
-    [Symbol.asyncIterator]: () => ({
-      next: () => step(() => source.next()),
-      return: () => step(() => source.return?.() ?? { done: true, value: undefined }),
-    }),
-  };
+  }
+
+  #end(call: RunningCall): void {
+    if (call.ended) return;
+    call.ended = true;
+    this.onChange();
+  }
 }

@@ -1,6 +1,5 @@
 import type { Context } from '@opentelemetry/api';
-import { isDynamoTracingError } from '../../errors/index.js';
-import { failureOf } from '../../protocol/index.js';
+import { failureOf, isDynamoTracingError } from '../../errors/index.js';
 import { SPANS, startSpan, type SpanSettings, type TracedSpan } from '../../spans/index.js';
 import { getTraceScope, newRequestId } from '../../trace-context/index.js';
 import type { ResponseStream, StreamClient, StreamEnd, StreamOptions } from '../types.js';

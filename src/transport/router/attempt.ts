@@ -1,7 +1,8 @@
 import type { Context } from '@opentelemetry/api';
+import { failureOf, type Failure } from '../../errors/index.js';
 import type { Level } from '../../internal/index.js';
 import { RECORD_TARGETS, type Log } from '../../logging/index.js';
-import { failureOf, itemError, parseWorkerAddress, type Failure } from '../../protocol/index.js';
+import { itemError, parseWorkerAddress } from '../../protocol/index.js';
 import { SPANS, startSpan, type SpanFields, type SpanSettings, type TracedSpan } from '../../spans/index.js';
 import type { ResponseStream, StreamEnd } from '../types.js';
 import type { RoutedWorker } from './workers.js';

@@ -1,7 +1,6 @@
 import type { Context } from '@opentelemetry/api';
-import { DynamoTracingError, isDynamoTracingError } from '../../errors/index.js';
+import { DynamoTracingError, failureOf, isDynamoTracingError, type Failure } from '../../errors/index.js';
 import { guarded } from '../../internal/index.js';
-import { failureOf, type Failure } from '../../protocol/index.js';
 import type { ResponseStream, StreamEnd, StreamOptions } from '../types.js';
 import { errorOfItem, type Attempt, type Migration } from './attempt.js';
 import type { RoutedWorker } from './workers.js';

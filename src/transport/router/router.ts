@@ -1,7 +1,6 @@
-import { DynamoTracingError } from '../../errors/index.js';
+import { DynamoTracingError, type Failure } from '../../errors/index.js';
 import { guarded, invalidOption, monotonicMs } from '../../internal/index.js';
 import { RECORD_TARGETS } from '../../logging/index.js';
-import type { Failure } from '../../protocol/index.js';
 import { activeContext, getTraceScope, newRequestId } from '../../trace-context/index.js';
 import { instanceIdOption } from '../discovery/record.js';
 import type { ResponseStream, StreamOptions } from '../types.js';

@@ -1,5 +1,5 @@
-import { errorFact, isDynamoTracingError } from '../../errors/index.js';
-import { annotatedToWire, dataItemContent, DYNAMO_ERROR_NAMES, errorFromWire, sentTypeOf, streamItemContent, type Annotated, type DynamoError, type DynamoErrorName, type PayloadCodec } from '../../protocol/index.js';
+import { DYNAMO_ERROR_NAMES, errorFact, isDynamoTracingError, sentTypeOf, type DynamoErrorName } from '../../errors/index.js';
+import { annotatedToWire, dataItemContent, errorFromWire, streamItemContent, type Annotated, type DynamoError, type PayloadCodec } from '../../protocol/index.js';
 
 /** Marks an object as an envelope; Python workers use the same key. */
 const MARK = '_dynamo_annotated';

@@ -1,6 +1,8 @@
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { RequestPlaneClient, RequestPlaneServer, tcpNetwork, type TlsOptions } from '../../../src/transport/index.js';
+import { TLSSocket } from 'node:tls';
+import { RequestPlaneClient, RequestPlaneServer, tcpNetwork, type Network, type TlsOptions } from '../../../src/transport/index.js';
 
 // Runs in a network namespace of its own, started by keep-alive.test.ts: opens a stream over TCP and one over TLS, takes the address of
 // both ends away, so that nothing arrives and nobody says so, and prints how both sides of each stream ended. (A queue that drops
@@ -16,8 +18,16 @@ function atRest(): boolean {
   return rows.filter(([, , , state]) => state === '01').every(([, , , , , timer]) => timer?.startsWith('02:'));
 }
 
+/** A server's session tickets, which leave it some time after its handshake: while they are on their way its connection is not at rest. */
+const tickets: Promise<unknown>[] = [];
+
 async function open(name: string, tls: TlsOptions): Promise<() => Promise<string>> {
-  const network = tcpNetwork({ tls, keepAliveMs: 1000, env: {} });
+  const { connect, listen } = tcpNetwork({ tls, keepAliveMs: 1000, env: {} });
+  const network: Network = { listen, connect: (target) => {
+    const socket = connect(target);
+    if (socket instanceof TLSSocket) tickets.push(once(socket, 'session'));
+    return socket;
+  } };
   const server = new RequestPlaneServer({ network, host: HOST, logger: false, env: {} });
   await server.listen();
   let told: ((how: string) => void) | undefined;
@@ -38,6 +48,7 @@ async function open(name: string, tls: TlsOptions): Promise<() => Promise<string
 void (async () => {
   const streams = [await open('tcp', {}), await open('tls', { certPath, keyPath, insecure: true })];
   // What is on its way has timers of the system's own: only a connection at rest is asked whether it is still there.
+  await Promise.all(tickets);
   while (!atRest()) await new Promise((resolve) => setTimeout(resolve, 10));
   ip('addr', 'del', `${HOST}/32`, 'dev', 'lo');
   for (const end of await Promise.all(streams.map((ended) => ended()))) process.stdout.write(`${end}\n`);

@@ -1,6 +1,7 @@
-import { errorFact, isDynamoTracingError, type ErrorCode } from '../errors/index.js';
-import { DYNAMO_ERROR_NAMES, errorNameFromWire } from './dynamo-error.js';
+import { errorFact, isDynamoTracingError } from './error.js';
+import { DYNAMO_ERROR_NAMES, errorNameFromWire } from './error-names.js';
 import { FAILURE_CODES, FAILURE_TYPES, STATUS_OF_FAILURE, type DynamoErrorName, type FailureCodeRow, type FailureRow } from './failure-table.js';
+import type { ErrorCode } from './table.js';
 
 /** What an error means to routers, records and HTTP. */
 export interface Failure extends FailureRow {

@@ -1,10 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { requestBeingAnswered, type SeenHop } from '../audit/index.js';
-import { FaultTimers, Injections, ofKind, onSide, type Fault, type InjectedFault, type InjectOptions } from '../link/index.js';
-import { LoopbackServer } from '../loopback-server.js';
-import { hopHeaders } from '../trace/index.js';
-import { forward } from './forward.js';
-import { changed, distinct, endToEnd, type RawHeaders } from './raw-headers.js';
+import { requestBeingAnswered, requestHop, type SeenHop } from '../audit/index.js';
+import { Injections, ofKind, onSide, type Fault, type InjectedFault, type InjectOptions } from '../link/index.js';
+import { changed, distinct, endToEnd, forward, type RawHeaders } from './forward.js';
+import { LoopbackServer } from './loopback-server.js';
 
 /** One request that came to a proxy. */
 export interface ProxiedRequest {
@@ -33,32 +31,17 @@ function isHttpFault(fault: Fault): boolean {
 }
 
 /** A reverse proxy on loopback that notes what goes through it and plays faults: HTTP/1.1, both ways as it comes. */
-export class HarnessProxy {
+export class HarnessProxy extends LoopbackServer {
   readonly requests: ProxiedRequest[] = [];
-  readonly #server = new LoopbackServer((req, res) => this.#onRequest(req, res));
-  readonly #timers = new FaultTimers();
   readonly #injections = new Injections<ProxiedRequest>({ name: 'HTTP: headers, delay, truncate of the response, status, hang and disconnect before an answer', takes: isHttpFault });
 
-  private constructor(
-    private readonly target: URL,
-    readonly name: string,
-    private readonly onHop: (hop: SeenHop) => void,
-  ) {}
-
   /** @internal `harness.proxy()` starts one. */
-  static async start(target: URL, name: string | undefined, onHop: (hop: SeenHop) => void): Promise<HarnessProxy> {
-    const proxy = new HarnessProxy(target, name ?? target.host, onHop);
-    await proxy.#server.listen();
-    return proxy;
-  }
-
-  get port(): number {
-    return this.#server.port;
-  }
-
-  /** `http://127.0.0.1:port`, for the app under test in place of the target's own. */
-  get url(): string {
-    return this.#server.url;
+  constructor(
+    private readonly target: URL,
+    private readonly onHop: (hop: SeenHop) => void,
+    readonly name = target.host,
+  ) {
+    super();
   }
 
   /**
@@ -77,36 +60,25 @@ export class HarnessProxy {
 
   /** Refuses new connections; requests that are under way go on. `restart()` ends it. */
   refuseConnections(): void {
-    this.#server.refuse();
+    this.refuse();
   }
 
   /** Accepts connections again, at the same address. */
-  restart(): Promise<void> {
-    return this.#server.listen(this.port);
+  async restart(): Promise<void> {
+    await this.listen(this.port);
   }
 
-  async close(): Promise<void> {
-    this.#timers.close();
-    await this.#server.close();
-    this.#injections.clear();
+  override async close(): Promise<void> {
+    await super.close();
+    this.#injections.close();
   }
 
-  #onRequest(req: IncomingMessage, res: ServerResponse): void {
+  protected override onRequest(req: IncomingMessage, res: ServerResponse): void {
     const request: Recorded = { index: this.requests.length, method: req.method ?? 'GET', url: req.url ?? '/', sent: distinct(req.rawHeaders), received: undefined, status: undefined, error: undefined, faults: [] };
     const hitting = this.#injections.hitting(request);
     request.faults = hitting.map(({ name }) => name);
     this.requests.push(request);
-    this.onHop({
-      name: `gateway → ${this.name}`,
-      kind: 'upstream',
-      sent: hopHeaders(request.sent),
-      get received() {
-        return request.received === undefined ? undefined : hopHeaders(request.received);
-      },
-      controlId: undefined,
-      faults: request.faults,
-      sender: requestBeingAnswered(),
-    });
+    this.onHop(requestHop(`gateway → ${this.name}`, 'upstream', request, requestBeingAnswered()));
     this.#play(hitting, request, req, res);
   }
 
@@ -121,11 +93,7 @@ export class HarnessProxy {
       request.status = status.status;
       res.writeHead(status.status, { 'content-type': 'application/json' }).end(JSON.stringify({ error: { message: `the harness answers ${status.status}`, type: 'harness', code: status.status } }));
     };
-    const later = (): void => {
-      const delay = onSide(hitting, 'delay', 'request');
-      if (delay === undefined) go();
-      else this.#timers.after(delay.ms, go);
-    };
+    const later = (): void => this.#injections.after(onSide(hitting, 'delay', 'request')?.ms ?? 0, go);
     if (stop === undefined) later();
     else this.#injections.untilCleared(later);
   }
@@ -134,12 +102,10 @@ export class HarnessProxy {
     let headers: RawHeaders = endToEnd(req.rawHeaders, 'host', 'expect');
     for (const { change } of ofKind(hitting, 'headers')) headers = changed(headers, change);
     request.received = distinct(headers);
-    const delay = onSide(hitting, 'delay', 'response');
     forward(this.target, headers, req, res, {
       onAnswer: (status, go) => {
         request.status = status;
-        if (delay === undefined) go();
-        else this.#timers.after(delay.ms, go);
+        this.#injections.after(onSide(hitting, 'delay', 'response')?.ms ?? 0, go);
       },
       onError: (code) => (request.error = code),
       cutAfter: onSide(hitting, 'truncate', 'response')?.bytes,

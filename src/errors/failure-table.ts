@@ -1,4 +1,4 @@
-import type { ErrorCode } from '../errors/index.js';
+import type { ErrorCode } from './table.js';
 
 /** How an error type is spelled on the wire. */
 export type WireErrorType = string | { readonly Backend: string };

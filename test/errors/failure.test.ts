@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import { DynamoTracingError, ERROR_TABLE, type ErrorCode } from '../../src/errors/index.js';
-import { DYNAMO_ERROR_NAMES, errorNameFromWire, errorNameToWire, FAILURE_CODES, FAILURE_TYPES, failureOf, sentTypeOf, STATUS_OF_FAILURE, type DynamoErrorName } from '../../src/protocol/index.js';
+import {
+  DYNAMO_ERROR_NAMES, DynamoTracingError, ERROR_TABLE, errorNameFromWire, errorNameToWire, FAILURE_CODES, FAILURE_TYPES, failureOf, sentTypeOf, STATUS_OF_FAILURE, type DynamoErrorName, type ErrorCode,
+} from '../../src/errors/index.js';
 
 const CODES = Object.keys(FAILURE_CODES) as (keyof typeof FAILURE_CODES)[];
 const sent = (errorType: unknown, code: ErrorCode = 'ERR_WORKER_ERROR') => failureOf(new DynamoTracingError(code, 'x', { errorType }));

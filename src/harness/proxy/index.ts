@@ -1,1 +1,0 @@
-export { HarnessProxy, type ProxiedRequest } from './harness-proxy.js';

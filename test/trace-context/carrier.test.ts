@@ -51,7 +51,7 @@ describe.each(Object.entries(kinds))('the carrier of %s', (_kind, { keepsCase, m
   });
 
   it('gives undefined for a header that is not there', () => {
-    const of = carrier(['trace-parent', TRACE], ['traceparents', TRACE]);
+    const of = carrier(['trace-parent', TRACE], ['traceparents', TRACE], ['x-of-length', TRACE]);
     expect(of.get('traceparent')).toBeUndefined();
   });
 

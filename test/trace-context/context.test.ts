@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
-import { context, ROOT_CONTEXT, trace, TraceFlags, type Context, type Span } from '@opentelemetry/api';
+import { context, createTraceState, ROOT_CONTEXT, trace, TraceFlags, type Context, type Span } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 import { AlwaysOffSampler, BasicTracerProvider } from '@opentelemetry/sdk-trace-base';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
@@ -230,6 +230,11 @@ describe('currentTraceContext', () => {
     expect(traceHeaders(trace.setSpan(request, emptied)).tracestate).toBeUndefined();
   });
 
+  it('sends the tracestate of an SDK, whose class is not ours', () => {
+    const theirs = trace.wrapSpanContext({ ...remote(1), traceState: createTraceState('foo=1,bar=2') });
+    expect(traceHeaders(trace.setSpan(request, theirs)).tracestate).toBe('foo=1,bar=2');
+  });
+
   it.each<[string, string]>([['a line feed', 'foo=1\r\nx-evil: 1'], ['an upper-case key', 'FOO=1'], ['33 members', Array.from({ length: 33 }, (_, i) => `k${i}=1`).join(',')]])('does not send a foreign tracestate with %s', (_what, text) => {
     const foreign = { get: () => undefined, set: () => foreign, unset: () => foreign, serialize: () => text };
     expect(parseTracestate(text)).toBeUndefined();
@@ -255,5 +260,26 @@ describe('currentTraceContext', () => {
     expect(currentTraceContext(trace.setSpan(request, broken))).toEqual(scope);
     expect(warned.mock.calls.map(([text]) => text)).toEqual([expect.stringContaining('broken span')]);
     warned.mockRestore();
+  });
+});
+
+describe('a context manager that throws', () => {
+  const fails = (): never => {
+    throw new Error('broken manager');
+  };
+
+  it('counts as none: the request is carried by our own storage, and each function runs once', () => {
+    const warned = jest.spyOn(process, 'emitWarning').mockImplementation(() => {});
+    context.setGlobalContextManager({ active: fails, with: fails, bind: (_ctx, target) => target, enable() { return this; }, disable() { return this; } });
+    try {
+      let runs = 0;
+      expect(activeContext()).toBe(ROOT_CONTEXT);
+      expect(runInContext(request, () => [(runs += 1), seen()])).toEqual([1, scope.spanId]);
+      expect(runInRequest({}, otherRequest, () => [(runs += 1), seen()])).toEqual([2, other.spanId]);
+      expect(warned).toHaveBeenCalled();
+    } finally {
+      context.disable();
+      warned.mockRestore();
+    }
   });
 });

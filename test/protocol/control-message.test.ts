@@ -73,6 +73,8 @@ describe('control message', () => {
     ['no port', { ...wire, connection_info: info({ address: '127.0.0.1' }) }, 'connection_info.info.address'],
     ['port 0', { ...wire, connection_info: info({ address: '127.0.0.1:0' }) }, 'connection_info.info.address'],
     ['IPv4 in brackets', { ...wire, connection_info: info({ address: '[127.0.0.1]:9' }) }, 'connection_info.info.address'],
+    ['IPv6 with one bracket', { ...wire, connection_info: info({ address: '[::1x:9' }) }, 'connection_info.info.address'],
+    ['IPv6 with the other bracket', { ...wire, connection_info: info({ address: 'x::1]:9' }) }, 'connection_info.info.address'],
     ['no subject', { ...wire, connection_info: info({ subject: null }) }, 'connection_info.info.subject'],
     ['the other stream type', { ...wire, connection_info: info({ stream_type: 'request' }) }, 'connection_info.info.stream_type'],
     ['the context of another request', { ...wire, connection_info: info({ context: 'r2' }) }, 'connection_info.info.context'],

@@ -134,7 +134,7 @@ describe('json integers', () => {
     expect((error['cause'] as Error).name).toBe('SyntaxError');
   });
 
-  test('bytes that are not UTF-8 are refused', () => expect(thrown(() => json.decode(hex('22ff22')))).toMatchObject(INVALID));
+  test('bytes that are not UTF-8 are refused', () => expect(thrown(() => json.decode(hex('22ff22')))).toMatchObject({ ...INVALID, message: 'the message is not UTF-8' }));
 
   test('a toJSON patched onto BigInt does not turn ids into strings', () => {
     Object.assign(BigInt.prototype, { toJSON(this: bigint) { return String(this); } });
@@ -169,6 +169,9 @@ describe('json integers', () => {
 
 describe('msgpack', () => {
   test.each<[string, unknown]>([
+    ['7f', 127],
+    ['e0', -32],
+    ['ff', -1],
     ['cf0000000000000005', 5],
     ['d3fffffffffffffffb', -5],
     ['cfffffffffffffffff', U64],
@@ -190,6 +193,7 @@ describe('msgpack', () => {
     ['an extension', 'd4010a'],
     ['a string cut short', 'a3616'],
     ['a string that is not UTF-8', 'a2c328'],
+    ['a string of one byte that is not UTF-8', 'a180'],
     ['a long string that is not UTF-8', `d920${'ff'.repeat(32)}`],
     ['a list as key', '819001'],
     ['a float as key', '81cb3ff800000000000001'],

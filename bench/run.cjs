@@ -10,7 +10,7 @@ const { table } = require('./lib/table.cjs');
 /** A bench of this folder is a file that exports `name` and `run({ quick })`, which gives `{ tables, data }`. */
 const BENCHES = ['http-cost', 'stream-cost', 'start-cost', 'pieces', 'transport-frames', 'transport-trips', 'transport-streams', 'transport-load'];
 /** Benches that are programs of their own and print what they found. */
-const PROGRAMS = ['sse-scanner', 'harness-start'];
+const PROGRAMS = ['sse-scanner', 'msgpack', 'harness-start'];
 const ENDINGS = ['.cjs', '.mjs', '.js', '.ts', '.cts', '.mts'];
 
 function program(name) {

@@ -24,6 +24,12 @@ function check(name, fn) {
 try {
   const [{ filename }] = JSON.parse(run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', dir], root));
   write('package.json', JSON.stringify({ name: 'consumer', private: true, type: 'commonjs' }));
+  check('nothing comes with it but its peer', () => {
+    run('npm', ['install', '--no-audit', '--no-fund', '--ignore-scripts', '--omit=optional', `./${filename}`]);
+    const installed = fs.readdirSync(path.join(dir, 'node_modules')).filter((name) => !name.startsWith('.')).sort();
+    if (installed.join() !== ['@opentelemetry', pkg.name].join()) throw new Error(`installed: ${installed.join(', ')}`);
+    run('node', ['-e', `for (const entry of ['', '/transport', '/harness']) require('${pkg.name}' + entry)`]);
+  });
   run('npm', ['install', '--no-audit', '--no-fund', '--ignore-scripts', `./${filename}`, ...['@opentelemetry/api', 'express', 'fastify', 'typescript', '@types/node', 'jest', 'expect', '@jest/globals', 'prom-client'].map((name) => `${name}@${version(name)}`)]);
 
   check('CommonJS', () => {

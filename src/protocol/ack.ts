@@ -49,7 +49,7 @@ const MAX_TEXT = 1024;
 
 /** Reads an ack's bytes, of which the first 1024 are kept. */
 export function readAck(bytes: Uint8Array): Ack {
-  return bytes.length === 0 ? ACCEPTED : classifyAck(asBuffer(bytes).toString('utf8', 0, Math.min(bytes.length, MAX_TEXT)));
+  return classifyAck(asBuffer(bytes).toString('utf8', 0, MAX_TEXT));
 }
 
 const ACCEPTED: Ack = Object.freeze({ kind: 'accepted', text: ACK_ACCEPTED });
@@ -64,7 +64,7 @@ export function encodeAck(text: string, maxMessageSize: number = DEFAULT_MAX_MES
   if (4 + length > maxMessageSize) throw tooLarge(4 + length, maxMessageSize);
   const frame = Buffer.allocUnsafe(4 + length);
   frame.writeUInt32BE(length, 0);
-  frame.write(text, 4, 'utf8');
+  frame.write(text, 4);
   return frame;
 }
 
@@ -83,7 +83,7 @@ export class AckDecoder {
 
   /** Whether an ack has begun and is not complete. */
   get midFrame(): boolean {
-    return this.#refusal === undefined && (this.#length !== undefined || this.#bytes.length > 0);
+    return this.#length !== undefined || this.#bytes.length > 0;
   }
 
   /** Takes over `chunk`, which must not be changed afterwards. */
@@ -100,7 +100,7 @@ export class AckDecoder {
   }
 
   #readLength(): number | undefined {
-    if (this.#refusal !== undefined || this.#bytes.length < 4) return undefined;
+    if (this.#bytes.length < 4) return undefined;
     const length = this.#bytes.takeUint32();
     if (4 + length > this.#limit) {
       this.#refusal = refusal(4 + length, this.#limit);

@@ -164,7 +164,7 @@ export class ChunkList {
 
   #gather(chunk: Uint8Array): void {
     const last = this.#chunks.length - 1;
-    const used = this.#block === undefined ? BLOCK : (this.#chunks[last]?.length ?? BLOCK);
+    const used = this.#chunks[last]?.length ?? 0;
     if (this.#block !== undefined && used + chunk.length <= BLOCK) {
       this.#block.set(chunk, used);
       this.#chunks[last] = this.#block.subarray(0, used + chunk.length);

@@ -15,7 +15,8 @@ export interface PayloadCodec {
   readonly name: PayloadCodecName;
   /**
    * Writes `value`.
-   * @throws ERR_MESSAGE_INVALID for a value without a form on the wire: undefined, a cycle, a BigInt beyond u64 and i64.
+   * @throws ERR_MESSAGE_INVALID for a value without a form on the wire: undefined, a cycle, a BigInt beyond u64 and i64;
+   *   with what a getter or toJSON threw as `cause`.
    */
   encode(value: unknown): Uint8Array;
   /**
@@ -32,7 +33,6 @@ const json: PayloadCodec = Object.freeze({ name: 'json', encode: encodeJson, dec
 const msgpack: PayloadCodec = Object.freeze({
   name: 'msgpack',
   encode(value: unknown): Uint8Array {
-    if (value === undefined || typeof value === 'function' || typeof value === 'symbol') throw invalid(`a ${typeof value} has no msgpack form`);
     try {
       return encodeMsgpack(value);
     } catch (cause) {
@@ -63,6 +63,6 @@ export function payloadCodec(name: string): PayloadCodec {
   throw new DynamoTracingError('ERR_CODEC_UNSUPPORTED', `payload codec ${JSON.stringify(name)} is neither json nor msgpack`, { codec: name });
 }
 
-function invalid(message: string, cause?: unknown): DynamoTracingError {
-  return new DynamoTracingError('ERR_MESSAGE_INVALID', message, cause === undefined ? {} : { cause });
+function invalid(message: string, cause: unknown): DynamoTracingError {
+  return new DynamoTracingError('ERR_MESSAGE_INVALID', message, { cause });
 }

@@ -41,7 +41,10 @@ describe('the table of failures', () => {
   it('has codes of the package only, and what is not in it is an internal error', () => {
     const all = Object.keys(ERROR_TABLE) as ErrorCode[];
     expect(all).toEqual(expect.arrayContaining(CODES));
-    for (const code of all.filter((name) => !Object.hasOwn(FAILURE_CODES, name))) expect(failureOf(new DynamoTracingError(code, 'x'))).toMatchObject({ errorType: 'unknown', outcome: 'error', status: 500, migratable: false });
+    for (const code of all.filter((name) => !Object.hasOwn(FAILURE_CODES, name))) {
+      expect(failureOf(new DynamoTracingError(code, 'x'))).toMatchObject({ errorType: 'unknown', outcome: 'error', status: 500, migratable: false });
+      expect(sentTypeOf(code)).toBeUndefined();
+    }
   });
 
   it('lets through handlers no error as if it were this worker\'s own connection: what is sent is a Backend type or says who is busy', () => {

@@ -36,13 +36,19 @@ test('an ack over the limit is refused when its length is there, and the decoder
   const refused = decoder.next();
   expect(refused).toMatchObject({ kind: 'refused', size: 4294967299, limit: 33554432 });
   decoder.push(hex('00000000'));
+  expect(decoder.midFrame).toBe(false);
   expect(decoder.next()).toBe(refused);
 });
 
 test('the limit counts the length field too, both ways', () => {
   expect(feed(new AckDecoder(6), [encodeAck('ab')])).toMatchObject([{ kind: 'rejected', text: 'ab' }]);
   expect(feed(new AckDecoder(5), [encodeAck('ab')])).toMatchObject([{ kind: 'refused', size: 6, limit: 5 }]);
+  expect(encodeAck('ab', 6)).toHaveLength(6);
   expect(thrown(() => encodeAck('ab', 5))).toMatchObject({ code: 'ERR_FRAME_TOO_LARGE', size: 6, limit: 5 });
+});
+
+test('of a long ack the first 1024 bytes are kept', () => {
+  expect(feed(new AckDecoder(), [encodeAck('a'.repeat(3000))])).toEqual([{ kind: 'rejected', text: 'a'.repeat(1024) }]);
 });
 
 test('midFrame tells a begun ack from none', () => {

@@ -55,4 +55,31 @@ describe('ChunkList', () => {
     seen.push(bytes.take(bytes.length));
     expect(Buffer.concat(seen).equals(sent)).toBe(true);
   });
+
+  test('small chunks of any size come back as they were sent, many blocks of them too', () => {
+    const bytes = new ChunkList();
+    const sent = Buffer.from(Array.from({ length: 60_000 }, (_, index) => index % 251));
+    for (let at = 0, size = 1; at < sent.length; at += size, size = (size * 7) % 1021) bytes.push(sent.subarray(at, at + size));
+    const seen: Buffer[] = [];
+    while (bytes.length > 0) seen.push(bytes.take(Math.min(bytes.length, 1 + ((seen.length * 531) % 3001))));
+    expect(Buffer.concat(seen).equals(sent)).toBe(true);
+  });
+
+  test('the first 16 small chunks in a row stay as they came, those after them share blocks of 8 KiB until a large one comes', () => {
+    const bytes = new ChunkList();
+    const chunks = Array.from({ length: 40 }, () => new Uint8Array(10));
+    for (const chunk of [...chunks, new Uint8Array(1024), new Uint8Array(10)]) bytes.push(chunk);
+    const sizes = [...chunks, undefined].map((chunk) => bytes.take(chunk?.length ?? 1024).buffer.byteLength);
+    expect(sizes).toEqual([...Array<number>(16).fill(10), ...Array<number>(24).fill(8192), 1024]);
+    expect(bytes.take(10).buffer.byteLength).toBe(10);
+  });
+
+  test('what was cleared is gone, and the list goes on as a new one', () => {
+    const bytes = list('abc', 'de');
+    bytes.take(1);
+    bytes.clear();
+    expect(bytes.length).toBe(0);
+    bytes.push(Buffer.from('fg'));
+    expect(bytes.take(2).toString()).toBe('fg');
+  });
 });

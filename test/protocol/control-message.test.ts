@@ -66,10 +66,15 @@ describe('control message', () => {
     ['an object as info', { ...wire, connection_info: { transport: 'tcp_server', info: {} } }, 'connection_info.info'],
     ['info that is no JSON', { ...wire, connection_info: { transport: 'tcp_server', info: '{' } }, 'connection_info.info'],
     ['info that is no object', { ...wire, connection_info: { transport: 'tcp_server', info: '[]' } }, 'connection_info.info'],
+    ['no info', { ...wire, connection_info: { transport: 'tcp_server' } }, 'connection_info.info'],
+    ['no address', { ...wire, connection_info: info({ address: null }) }, 'connection_info.info.address'],
+    ['no context', { ...wire, connection_info: info({ context: null }) }, 'connection_info.info.context'],
     ['a name as address', { ...wire, connection_info: info({ address: 'localhost:9' }) }, 'connection_info.info.address'],
     ['no port', { ...wire, connection_info: info({ address: '127.0.0.1' }) }, 'connection_info.info.address'],
     ['port 0', { ...wire, connection_info: info({ address: '127.0.0.1:0' }) }, 'connection_info.info.address'],
     ['IPv4 in brackets', { ...wire, connection_info: info({ address: '[127.0.0.1]:9' }) }, 'connection_info.info.address'],
+    ['IPv6 with one bracket', { ...wire, connection_info: info({ address: '[::1x:9' }) }, 'connection_info.info.address'],
+    ['IPv6 with the other bracket', { ...wire, connection_info: info({ address: 'x::1]:9' }) }, 'connection_info.info.address'],
     ['no subject', { ...wire, connection_info: info({ subject: null }) }, 'connection_info.info.subject'],
     ['the other stream type', { ...wire, connection_info: info({ stream_type: 'request' }) }, 'connection_info.info.stream_type'],
     ['the context of another request', { ...wire, connection_info: info({ context: 'r2' }) }, 'connection_info.info.context'],
@@ -80,7 +85,9 @@ describe('control message', () => {
     ['a time as text', { ...wire, frontend_send_ts_ns: '1' }, 'frontend_send_ts_ns'],
     ['many_in without its stream', { ...wire, request_type: 'many_in' }, 'request_stream_connection_info'],
     ['a response stream for inputs', { ...wire, request_stream_connection_info: info({}) }, 'request_stream_connection_info.info.stream_type'],
-  ])('%s is refused with its field', (_, value, field) => expect(thrown(() => read(value))).toMatchObject({ code: 'ERR_MESSAGE_INVALID', field }));
+  ])('%s is refused with its field, which the message names before what is wrong with it', (_, value, field) => {
+    expect(thrown(() => read(value))).toMatchObject({ code: 'ERR_MESSAGE_INVALID', field, message: expect.stringMatching(`^${field} (is|differs) .`) });
+  });
 
   test.each<[string, Partial<ControlMessage>, string]>([
     ['a name as host', { connectionInfo: { ...home, host: 'localhost' } }, 'connection_info.info.address'],

@@ -70,7 +70,7 @@ describe.each(both)('$name', (codec) => {
   test('a cycle is refused', () => {
     const cycle: Record<string, unknown> = {};
     cycle['self'] = [cycle];
-    expect(thrown(() => codec.encode(cycle))).toMatchObject(INVALID);
+    expect(thrown(() => codec.encode(cycle))).toMatchObject({ ...INVALID, message: `the value cannot be written as ${codec === json ? 'JSON' : 'msgpack'}` });
   });
 
   test('a failing toJSON is reported as cause', () => {
@@ -134,7 +134,7 @@ describe('json integers', () => {
     expect((error['cause'] as Error).name).toBe('SyntaxError');
   });
 
-  test('bytes that are not UTF-8 are refused', () => expect(thrown(() => json.decode(hex('22ff22')))).toMatchObject(INVALID));
+  test('bytes that are not UTF-8 are refused', () => expect(thrown(() => json.decode(hex('22ff22')))).toMatchObject({ ...INVALID, message: 'the message is not UTF-8' }));
 
   test('a toJSON patched onto BigInt does not turn ids into strings', () => {
     Object.assign(BigInt.prototype, { toJSON(this: bigint) { return String(this); } });
@@ -169,6 +169,9 @@ describe('json integers', () => {
 
 describe('msgpack', () => {
   test.each<[string, unknown]>([
+    ['7f', 127],
+    ['e0', -32],
+    ['ff', -1],
     ['cf0000000000000005', 5],
     ['d3fffffffffffffffb', -5],
     ['cfffffffffffffffff', U64],
@@ -190,6 +193,7 @@ describe('msgpack', () => {
     ['an extension', 'd4010a'],
     ['a string cut short', 'a3616'],
     ['a string that is not UTF-8', 'a2c328'],
+    ['a string of one byte that is not UTF-8', 'a180'],
     ['a long string that is not UTF-8', `d920${'ff'.repeat(32)}`],
     ['a list as key', '819001'],
     ['a float as key', '81cb3ff800000000000001'],
@@ -199,6 +203,10 @@ describe('msgpack', () => {
     ['bytes of 4 GiB', 'c6ffffffff'],
     ['nesting without end', '91'.repeat(5000)],
   ])('%s is refused', (_, source) => expect(thrown(() => msgpack.decode(hex(source)))).toMatchObject({ code: 'ERR_MESSAGE_INVALID', message: 'the message is not msgpack' }));
+
+  test('what follows the value is refused with its length', () => {
+    expect(thrown(() => msgpack.decode(hex('93010203040506')))).toMatchObject({ ...INVALID, cause: { message: '3 bytes after the value' } });
+  });
 
   test('nested arrays that each declare all that is left reserve nothing', () => {
     const bytes = Buffer.alloc(1_000_000, 0xdd);

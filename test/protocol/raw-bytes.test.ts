@@ -41,6 +41,22 @@ describe.each([
   });
 });
 
+test.each([
+  ['request frames', () => new RequestFrameDecoder(64), request, Buffer.from('0041', 'hex')],
+  ['two-part frames', () => new TwoPartDecoder(64), twoPart, Buffer.alloc(24, 1)],
+] as const)('a decoder of %s says at each byte whether a frame has begun, and holds nothing once it has refused one', (_name, make, frame, refused) => {
+  const decoder = make();
+  const states = Array.from(frame, (byte) => {
+    decoder.push(Uint8Array.of(byte));
+    return [decoder.next() !== undefined, decoder.midFrame];
+  });
+  expect(states).toEqual([...Array<unknown>(frame.length - 1).fill([false, true]), [true, false]]);
+  decoder.push(Buffer.concat([refused, frame]));
+  expect(decoder.next()).toMatchObject({ kind: 'refused' });
+  decoder.push(frame);
+  expect([join(decoder.rest()).length, decoder.midFrame]).toEqual([0, false]);
+});
+
 test('a decoder that does not keep raw bytes gives none', () => {
   const decoder = new RequestFrameDecoder();
   decoder.push(request);

@@ -63,6 +63,17 @@ test.each([
   expect(decoder.midFrame).toBe(false);
 });
 
+test('midFrame tells a begun frame from none, at each of its bytes', () => {
+  const decoder = new TwoPartDecoder();
+  const bytes = join(encodeTwoPart(Buffer.from('h'), Buffer.from('d')));
+  const states = Array.from(bytes, (byte) => {
+    decoder.push(Uint8Array.of(byte));
+    return [decoder.next() !== undefined, decoder.midFrame];
+  });
+  expect(new TwoPartDecoder().midFrame).toBe(false);
+  expect(states).toEqual([...Array<unknown>(25).fill([false, true]), [true, false]]);
+});
+
 test('the limit counts the whole frame, both ways', () => {
   const bytes = join(encodeTwoPart(Buffer.from('ab'), undefined, { maxSize: 26 }));
   expect(feed(new TwoPartDecoder(26), [bytes])[0]!.kind).toBe('header-only');

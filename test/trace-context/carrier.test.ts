@@ -51,7 +51,7 @@ describe.each(Object.entries(kinds))('the carrier of %s', (_kind, { keepsCase, m
   });
 
   it('gives undefined for a header that is not there', () => {
-    const of = carrier(['trace-parent', TRACE], ['traceparents', TRACE]);
+    const of = carrier(['trace-parent', TRACE], ['traceparents', TRACE], ['x-of-length', TRACE]);
     expect(of.get('traceparent')).toBeUndefined();
   });
 
@@ -85,6 +85,16 @@ describe.each(Object.entries(kinds))('the carrier of %s', (_kind, { keepsCase, m
     of.delete('tracestate');
     of.delete('not-there');
     expect(held(of)).toEqual({ tracestates: '1' });
+  });
+
+  it('sets again what it has set, deletes it, and sets it once more', () => {
+    const of = carrier();
+    for (const value of ['1', '2']) of.set('traceparent', value);
+    expect(held(of)).toEqual({ traceparent: '2' });
+    of.delete('traceparent');
+    expect(held(of)).toEqual({});
+    of.set('traceparent', TRACE);
+    expect(held(of)).toEqual({ traceparent: TRACE });
   });
 
   it('lists its names', () => {
@@ -135,6 +145,15 @@ describe('several values under one name', () => {
 });
 
 describe('a record', () => {
+  it('may have one of the methods get and set: only both make it something else', () => {
+    expect(carrierOf({ get: () => 'x', traceparent: TRACE } as unknown as CarrierTarget).get('traceparent')).toBe(TRACE);
+    expect(carrierOf({ set: () => 'x', traceparent: TRACE } as unknown as CarrierTarget).get('traceparent')).toBe(TRACE);
+  });
+
+  it('does not take a header named undefined for one that is missing', () => {
+    expect(carrierOf({ undefined: 'x' }).get('traceparent')).toBeUndefined();
+  });
+
   it('gives a number as text', () => {
     expect(carrierOf({ 'x-request-id': 42 }).get('x-request-id')).toBe('42');
   });

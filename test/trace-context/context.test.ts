@@ -1,12 +1,12 @@
 import { EventEmitter } from 'node:events';
 import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
-import { context, ROOT_CONTEXT, trace, TraceFlags, type Context, type Span } from '@opentelemetry/api';
+import { context, createTraceState, ROOT_CONTEXT, trace, TraceFlags, type Context, type Span } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 import { AlwaysOffSampler, BasicTracerProvider } from '@opentelemetry/sdk-trace-base';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import type * as traceContext from '../../src/trace-context/index.js';
 import {
-  activeContext, bindToContext, bindTrace, currentTraceContext, getTraceScope, parseTracestate, remoteSpanContext, runInContext, setTraceScope, traceHeaders, type TraceScope,
+  activeContext, bindToContext, bindTrace, currentRequest, currentTraceContext, getTraceScope, parseTracestate, remoteSpanContext, runInContext, runInRequest, setTraceScope, traceHeaders, type TraceScope,
 } from '../../src/trace-context/index.js';
 
 const scope: TraceScope = {
@@ -123,6 +123,36 @@ describe.each<[string, boolean]>([
     expect(bindTrace(seen, request)()).toBe(scope.spanId);
   });
 
+  it('runInRequest makes the request and its context current, also for the contexts inside it, and leaves both after', async () => {
+    const handle = {};
+    const inside = (): unknown[] => [currentRequest(), seen()];
+    const before = await runInRequest(handle, request, async () => [inside(), runInContext(otherRequest, inside), await nextTurn(), inside()]);
+    expect(before).toEqual([[handle, scope.spanId], [handle, other.spanId], undefined, [handle, scope.spanId]]);
+    expect([currentRequest(), seen()]).toEqual([undefined, undefined]);
+  });
+
+  it('runInRequest changes nothing for code that is inside the request already, and takes over from another request', () => {
+    const handle = {};
+    const inner = {};
+    expect(runInRequest(handle, request, () => runInContext(otherRequest, () => runInRequest(handle, request, seen)))).toBe(other.spanId);
+    expect(runInRequest(handle, request, () => runInRequest(inner, otherRequest, () => [currentRequest() === inner, seen()]))).toEqual([true, other.spanId]);
+  });
+
+  it('the root context that others set inside a request is outside it where contexts are carried, and has no effect elsewhere', () => {
+    expect(runInRequest({}, request, () => context.with(ROOT_CONTEXT, seen))).toBe(registered ? undefined : scope.spanId);
+  });
+
+  if (registered) {
+    it('a context of others gets the scope of the request when its span is of the same trace', () => {
+      const span = (traceId: string): Context => trace.setSpanContext(ROOT_CONTEXT, { traceId, spanId: 'c'.repeat(16), traceFlags: 1 });
+      const scoped = (ctx: Context): unknown => runInRequest({}, request, () => context.with(ctx, () => [getTraceScope(activeContext()), trace.getSpanContext(activeContext())?.traceId]));
+      expect(scoped(span(scope.traceId))).toEqual([scope, scope.traceId]);
+      expect(scoped(span(other.traceId))).toEqual([undefined, other.traceId]);
+      expect(scoped(setTraceScope(span(scope.traceId), other))).toEqual([other, scope.traceId]);
+      expect(runInRequest({}, ROOT_CONTEXT, () => context.with(span(scope.traceId), () => getTraceScope(activeContext())))).toBeUndefined();
+    });
+  }
+
   it('two copies of the package see each other\'s context, both ways', () => {
     jest.isolateModules(() => {
       // eslint-disable-next-line @typescript-eslint/no-require-imports
@@ -200,6 +230,11 @@ describe('currentTraceContext', () => {
     expect(traceHeaders(trace.setSpan(request, emptied)).tracestate).toBeUndefined();
   });
 
+  it('sends the tracestate of an SDK, whose class is not ours', () => {
+    const theirs = trace.wrapSpanContext({ ...remote(1), traceState: createTraceState('foo=1,bar=2') });
+    expect(traceHeaders(trace.setSpan(request, theirs)).tracestate).toBe('foo=1,bar=2');
+  });
+
   it.each<[string, string]>([['a line feed', 'foo=1\r\nx-evil: 1'], ['an upper-case key', 'FOO=1'], ['33 members', Array.from({ length: 33 }, (_, i) => `k${i}=1`).join(',')]])('does not send a foreign tracestate with %s', (_what, text) => {
     const foreign = { get: () => undefined, set: () => foreign, unset: () => foreign, serialize: () => text };
     expect(parseTracestate(text)).toBeUndefined();
@@ -225,5 +260,26 @@ describe('currentTraceContext', () => {
     expect(currentTraceContext(trace.setSpan(request, broken))).toEqual(scope);
     expect(warned.mock.calls.map(([text]) => text)).toEqual([expect.stringContaining('broken span')]);
     warned.mockRestore();
+  });
+});
+
+describe('a context manager that throws', () => {
+  const fails = (): never => {
+    throw new Error('broken manager');
+  };
+
+  it('counts as none: the request is carried by our own storage, and each function runs once', () => {
+    const warned = jest.spyOn(process, 'emitWarning').mockImplementation(() => {});
+    context.setGlobalContextManager({ active: fails, with: fails, bind: (_ctx, target) => target, enable() { return this; }, disable() { return this; } });
+    try {
+      let runs = 0;
+      expect(activeContext()).toBe(ROOT_CONTEXT);
+      expect(runInContext(request, () => [(runs += 1), seen()])).toEqual([1, scope.spanId]);
+      expect(runInRequest({}, otherRequest, () => [(runs += 1), seen()])).toEqual([2, other.spanId]);
+      expect(warned).toHaveBeenCalled();
+    } finally {
+      context.disable();
+      warned.mockRestore();
+    }
   });
 });

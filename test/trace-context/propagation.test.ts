@@ -42,6 +42,11 @@ describe('extractTrace', () => {
     expect(extract({ traceparent: [HEADER], tracestate: ['foo=1'] })).toMatchObject({ traceId: TRACE_ID, tracestate: 'foo=1' });
   });
 
+  it('does not read a tracestate in an array of anything but text', () => {
+    expect(extract({ traceparent: HEADER, tracestate: [['foo=1']] })?.tracestate).toBeUndefined();
+    expect(extract({ traceparent: HEADER, tracestate: ['foo=1', 5] })?.tracestate).toBeUndefined();
+  });
+
   it.each<[string, unknown]>([['null', null], ['a number', 5], ['an array of a number', [5]], ['an array of null', [null]], ['an object', {}], ['an object with a length', { length: 1, 0: HEADER }], ['a boolean', true]])('does not throw for values that are %s', (_what, value) => {
     expect(extract({ traceparent: value, tracestate: value })).toBeUndefined();
     expect(extract({ traceparent: HEADER, tracestate: value })).toMatchObject({ traceId: TRACE_ID, tracestate: undefined });

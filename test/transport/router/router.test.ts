@@ -151,6 +151,8 @@ describe('options', () => {
     [{ client, discovery: { watch: () => undefined }, endpoint: 'a.b' }, 'router.endpoint'],
     [{ client, addresses: [5] }, 'router.addresses[0]'],
     [{ client, addresses: [A, { http: 'x' }] }, 'router.addresses[1]'],
+    [{ client, addresses: [{ tcp: 5 }] }, 'router.addresses[0]'],
+    [{ client, addresses: [{ nats_tcp: 5 }] }, 'router.addresses[0]'],
     [{ client, addresses: [], mode: 'kv' }, 'router.mode'],
     [{ client, addresses: [], migrationLimit: -1 }, 'router.migrationLimit'],
     [{ client, addresses: [], migrationLimits: 1 }, 'router.migrationLimits'],

@@ -34,10 +34,11 @@ export function guarded<T>(place: string, fn: () => T, fallback: T): T {
 
 /** The answer of a function of the application's that decides something now. A promise has not decided: it counts as `fallback`, and is reported. */
 export function decided<T>(place: string, fn: () => T, fallback: T): T {
-  const answer = guarded(place, fn, fallback);
-  if (typeof (answer as { then?: unknown } | null | undefined)?.then !== 'function') return answer;
-  reportFault(place, new TypeError('it returned a promise, and what it decides is needed at once'));
-  return fallback;
+  return guarded(place, () => {
+    const answer = guarded(place, fn, fallback);
+    if (typeof (answer as { then?: unknown } | null | undefined)?.then !== 'function') return answer;
+    throw new TypeError('it returned a promise, and what it decides is needed at once');
+  }, fallback);
 }
 
 /** What was thrown, as text; user code can throw things that have none. */

@@ -198,7 +198,7 @@ export class RequestRecorder implements EndingListener {
     const isStream = facts?.stream ?? this.#observer?.streaming ?? false;
     this.#received = { requestId: this.ids.requestId, model: facts?.model ?? UNKNOWN_MODEL, endpoint, requestType: isStream ? 'stream' : 'unary' };
     this.#emit('request received', { model: this.#received.model, endpoint, request_type: this.#received.requestType });
-    if (this.tracing.onReceived !== undefined) guarded('onReceived', () => this.tracing.onReceived?.(this.#received as ReceivedRequest), undefined);
+    if (this.tracing.onReceived !== undefined) guarded('onReceived', () => this.tracing.onReceived?.({ ...(this.#received as ReceivedRequest) }), undefined);
   }
 
   /** The response begins or has ended: what has arrived of the body must do. */

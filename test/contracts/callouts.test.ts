@@ -11,7 +11,7 @@ type Callout = (...args: never[]) => unknown;
 const option = (name: keyof DynamoTracingOptions) => (bad: Callout): DynamoTracingOptions => ({ logger: false, [name]: bad });
 const loggerWith = (name: string) => (bad: Callout): DynamoTracingOptions => {
   const quiet = (): void => undefined;
-  return { logger: { trace: quiet, debug: quiet, info: quiet, warn: quiet, error: quiet, [name]: bad } as never };
+  return { logger: { trace: quiet, debug: quiet, info: quiet, warn: quiet, error: quiet, [name]: bad } };
 };
 
 const PLACES: Readonly<Record<string, (bad: Callout) => DynamoTracingOptions>> = {

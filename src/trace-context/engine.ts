@@ -32,7 +32,7 @@ export function engineTraceHeaders(ctx: Context = activeContext()): (TraceHeader
   try {
     const headers = traceHeaders(ctx);
     const { traceparent } = headers;
-    if (traceparent === undefined || !isTraceId(traceparent.slice(3, 35)) || !isSpanId(traceparent.slice(36, 52)) || traceparent.length !== 55) return undefined;
+    if (traceparent === undefined || !isTraceId(traceparent.slice(3, 35)) || !isSpanId(traceparent.slice(36, 52))) return undefined;
     return { ...headers, traceparent };
   } catch {
     return undefined;

@@ -1,6 +1,6 @@
 export { bindTrace } from './bind.js';
 export { carrierOf, type Carrier, type CarrierReader, type CarrierTarget, type HeaderRecord, type NatsHeaders } from './carrier.js';
-export { activeContext, bindToContext, currentRequest, currentTraceContext, getTraceScope, runInContext, runInRequest, setTraceScope, spanContextOf, traceStateText, type DistributedTraceContext, type TraceScope } from './context.js';
+export { activeContext, bindToContext, contextOfSpan, currentRequest, currentTraceContext, getTraceScope, runInContext, runInRequest, setTraceScope, spanContextOf, traceStateText, type DistributedTraceContext, type TraceScope } from './context.js';
 export { AsyncContextManager, offerContextManager } from './context-manager.js';
 export { engineTraceHeaders, injectTraceContext } from './engine.js';
 export { newSpanId, newTraceId } from './ids.js';

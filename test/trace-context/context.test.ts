@@ -6,7 +6,7 @@ import { AlwaysOffSampler, BasicTracerProvider } from '@opentelemetry/sdk-trace-
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import type * as traceContext from '../../src/trace-context/index.js';
 import {
-  activeContext, bindToContext, bindTrace, currentRequest, currentTraceContext, getTraceScope, parseTracestate, remoteSpanContext, runInContext, runInRequest, setTraceScope, traceHeaders, type TraceScope,
+  activeContext, bindToContext, bindTrace, contextOfSpan, currentRequest, currentTraceContext, getTraceScope, parseTracestate, remoteSpanContext, runInContext, runInRequest, setTraceScope, spanContextOf, traceHeaders, traceStateText, type TraceScope,
 } from '../../src/trace-context/index.js';
 
 const scope: TraceScope = {
@@ -281,5 +281,62 @@ describe('a context manager that throws', () => {
       context.disable();
       warned.mockRestore();
     }
+  });
+
+  it('that a function throws through is not asked again: the function runs once, and its error comes out', () => {
+    let runs = 0;
+    const error = new Error('of the function');
+    for (const run of [runInContext, (ctx: Context, fn: () => unknown) => runInRequest({}, ctx, fn)]) {
+      expect(() => run(request, () => {
+        runs += 1;
+        throw error;
+      })).toThrow(error);
+    }
+    expect(runs).toBe(2);
+  });
+
+  it('is reported by the name of the function that failed', () => {
+    const told: string[] = [];
+    jest.isolateModules(() => {
+      // eslint-disable-next-line @typescript-eslint/no-require-imports
+      const fresh = require('../../src/trace-context/index.js') as typeof traceContext;
+      const warned = jest.spyOn(process, 'emitWarning').mockImplementation((text) => void told.push(String(text)));
+      context.setGlobalContextManager({ active: fails, with: fails, bind: (_ctx, target) => target, enable() { return this; }, disable() { return this; } });
+      try {
+        fresh.runInContext(request, () => fresh.spanContextOf(trace.setSpan(ROOT_CONTEXT, { spanContext: fails } as unknown as Span)));
+        fresh.currentTraceContext(trace.setSpan(request, { spanContext: fails } as unknown as Span));
+        fresh.traceStateText({ serialize: fails } as never);
+      } finally {
+        context.disable();
+        warned.mockRestore();
+      }
+    });
+    expect(told.map((text) => text.split(' failed')[0])).toEqual(['context.with', 'context.active', 'span.spanContext', 'span.spanContext()', 'traceState.serialize']);
+  });
+});
+
+describe('what spans and trace states tell', () => {
+  const remote = () => ({ traceId: scope.traceId, spanId: 'c'.repeat(16), traceFlags: 1 });
+
+  it('is a span context when it is a valid one, and nothing else', () => {
+    expect(spanContextOf(ROOT_CONTEXT)).toBeUndefined();
+    expect(spanContextOf(trace.setSpanContext(ROOT_CONTEXT, { traceId: '', spanId: '', traceFlags: 0 }))).toBeUndefined();
+    expect(spanContextOf(trace.setSpanContext(ROOT_CONTEXT, remote()))).toMatchObject({ traceId: scope.traceId });
+  });
+
+  it.each([{ spanId: 'B7AD6B7169203331' }, { traceId: 'short' }])('is no trace context with %j', (wrong) => {
+    expect(contextOfSpan(trace.wrapSpanContext({ ...remote(), ...wrong }))).toBeUndefined();
+  });
+
+  it('is without the random flag where the scope drops it', () => {
+    const span = trace.wrapSpanContext({ ...remote(), traceFlags: 3 });
+    expect([contextOfSpan(span, scope)?.traceFlags, contextOfSpan(span, { ...scope, dropRandomFlag: true })?.traceFlags]).toEqual([3, 1]);
+  });
+
+  it('is no text, and no fault, where there is no trace state', () => {
+    const warned = jest.spyOn(process, 'emitWarning').mockImplementation(() => {});
+    expect(traceStateText(undefined)).toBeUndefined();
+    expect(warned).not.toHaveBeenCalled();
+    warned.mockRestore();
   });
 });

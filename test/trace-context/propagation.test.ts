@@ -4,7 +4,7 @@ import { isTracingSuppressed as coreSuppressed, suppressTracing as coreSuppress 
 import { BasicTracerProvider } from '@opentelemetry/sdk-trace-base';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import {
-  carrierOf, DynamoPropagator, extractTrace, headersOf, injectTrace, isTracingSuppressed, remoteSpanContext, setTraceScope, suppressTracing, TRACE_HEADERS, traceHeaders, untrustedPropagator, type CarrierReader, type CarrierTarget, type TraceScope,
+  carrierOf, DynamoPropagator, extractTrace, headersOf, injectTrace, isTracingSuppressed, remoteSpanContext, setTraceScope, suppressTracing, TRACE_HEADERS, traceHeaders, untrustedPropagator, writeTraceHeaders, type CarrierReader, type CarrierTarget, type TraceScope,
 } from '../../src/trace-context/index.js';
 
 const TRACE_ID = '4bf92f3577b34da6a3ce929d0e0e4736';
@@ -267,4 +267,16 @@ describe('a reader of the user\'s own', () => {
     const reader: CarrierReader = { get: (name) => (name === 'traceparent' ? HEADER : undefined), keys: () => ['traceparent'] };
     expect(extractTrace(reader)).toMatchObject({ traceId: TRACE_ID });
   });
+});
+
+it('headers that there is nothing to say of are not there, not even as undefined', () => {
+  expect(Object.keys(headersOf({ traceId: TRACE_ID, spanId: SPAN_ID, traceFlags: 1 }))).toEqual(['traceparent']);
+  expect(Object.keys(headersOf({ traceId: TRACE_ID, spanId: SPAN_ID, traceFlags: 1, tracestate: '' }))).toEqual(['traceparent']);
+  const headers: Record<string, string> = {};
+  writeTraceHeaders(carrierOf(headers), {});
+  expect(Object.keys(headers)).toEqual([]);
+});
+
+it('a list that holds anything but texts is no header', () => {
+  expect(extract({ traceparent: HEADER, tracestate: ['foo=1', 7] })).toEqual({ traceId: TRACE_ID, spanId: SPAN_ID, traceFlags: 1 });
 });

@@ -108,3 +108,22 @@ describe('isTraceId and isSpanId', () => {
     expect([isTraceId(id), isSpanId(id)]).toEqual([trace, span]);
   });
 });
+
+describe('characters beside those of hex digits', () => {
+  it.each(['/', ':', '`', 'g', '@', 'F'])('%j is none, in any field', (sign) => {
+    for (const at of [0, 1, 3, 34, 36, 51, 53, 54]) expect(parseTraceparent(HEADER.slice(0, at) + sign + HEADER.slice(at + 1))).toBeUndefined();
+    expect([isTraceId(sign + TRACE.slice(1)), isSpanId(SPAN.slice(0, 15) + sign)]).toEqual([false, false]);
+  });
+
+  it('0, 9, a and f are some', () => {
+    expect(parseTraceparent(`00-${'09af'.repeat(8)}-${'09af'.repeat(4)}-00`)).toEqual({ traceId: '09af'.repeat(8), spanId: '09af'.repeat(4), traceFlags: 0 });
+  });
+
+  it.each([2, 35, 52])('a dash has no other sign in its place (%i)', (at) => {
+    expect(parseTraceparent(`${HEADER.slice(0, at)}_${HEADER.slice(at + 1)}`)).toBeUndefined();
+  });
+
+  it('blanks are taken on one side as on both', () => {
+    for (const text of [` ${HEADER}`, `${HEADER} `, `\t${HEADER}`, `${HEADER}\t`]) expect(parseTraceparent(text)).toMatchObject({ traceId: TRACE });
+  });
+});

@@ -87,3 +87,8 @@ describe('parseTracestate', () => {
     }), { numRuns: 1000 });
   });
 });
+
+it('is read up to 8,192 characters, blanks included', () => {
+  const text = `foo=1,${' '.repeat(8186)}`;
+  expect([text.length, parseTracestate(text), parseTracestate(`${text} `), parseTracestate('')]).toEqual([8192, 'foo=1', undefined, undefined]);
+});

@@ -111,7 +111,9 @@ const scrape = (registry: ReturnType<typeof registryThat>, meanwhile?: (res: exp
   });
   return request(app).get('/metrics');
 };
-class Nothing {}
+function Nothing(): void {
+  // A metric that counts nothing.
+}
 
 describe('a scrape', () => {
   const rejections: unknown[] = [];

@@ -44,7 +44,7 @@ describe('many requests', () => {
     const answers = await Promise.all(Array.from({ length: 2000 }, (_, n) => collect(client.generate<number>(worker.address, n))));
     expect(answers.every(([answer], n) => answer === n)).toBe(true);
     await until('nothing in flight', () => worker.inFlight === 0);
-  }, 20_000);
+  }, 240_000);
 
   it('10,000 request frames one after the other leave nothing behind', async () => {
     const worker = await serve(async function* () { yield 1; });
@@ -58,7 +58,7 @@ describe('many requests', () => {
     expect(await ask()).toMatchObject({ code: 'ERR_UNKNOWN_ENDPOINT' });
     await until('all of their resources are gone', () => resources() <= before);
     expect(heapBytes() - heap).toBeLessThan(2 * MIB);
-  }, 20_000);
+  }, 240_000);
 
   it('10,000 streamed calls one after the other leave no socket, timer or listener behind', async () => {
     const worker = await serve(async function* (n: number) { yield n; });
@@ -71,7 +71,7 @@ describe('many requests', () => {
     await until('all sockets are closed', () => resources() <= before);
     expect(worker.server.payloads.inFlight).toBe(0);
     expect(heapBytes() - heap).toBeLessThan(2 * MIB);
-  }, 60_000);
+  }, 240_000);
 });
 
 const gc = (setFlagsFromString('--expose-gc'), runInNewContext('gc') as () => void);

@@ -6,7 +6,7 @@ import { randomHex } from '../../../internal/index.js';
 /** Names that begin so are files being written, by any process. */
 const TEMP_PREFIX = '.tmp_';
 
-/** A record is a few hundred bytes: a larger file is not one and is not read. */
+/** The record of an instance is a few hundred bytes: a larger file is not one and is not read. */
 const MAX_RECORD_SIZE = 65_536;
 
 /** What a directory entry was when it was looked at. */
@@ -18,7 +18,11 @@ export interface FileState {
 
 /** The directory of one kind of records. Every failure is ERR_DISCOVERY with `path` and `cause`. */
 export class RecordFiles {
-  constructor(readonly directory: string) {}
+  /** @param maxSize Bytes of the largest file that is read. */
+  constructor(
+    readonly directory: string,
+    private readonly maxSize = MAX_RECORD_SIZE,
+  ) {}
 
   pathOf(fileName: string): string {
     return join(this.directory, fileName);
@@ -39,7 +43,7 @@ export class RecordFiles {
   async state(fileName: string): Promise<FileState | undefined> {
     const path = this.pathOf(fileName);
     const found = await this.#attempt('read', path, () => ifThere(stat(path)));
-    if (found === undefined || !found.isFile() || found.size > MAX_RECORD_SIZE) return undefined;
+    if (found === undefined || !found.isFile() || found.size > this.maxSize) return undefined;
     return { mtimeMs: found.mtimeMs, size: found.size, inode: found.ino };
   }
 

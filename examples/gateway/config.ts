@@ -16,7 +16,7 @@ export interface GatewayConfig {
   readonly upstreamUsage: boolean;
   readonly model: string;
   readonly tokenDelayMs: number;
-  /** Workers are found through Dynamo's file store. */
+  /** Workers are found as Dynamo's variables say: in its file store or etcd. */
   readonly discovery: boolean;
 }
 
@@ -37,7 +37,7 @@ export function readConfig(env: Env = process.env): GatewayConfig {
     upstreamUsage: env['GATEWAY_UPSTREAM_USAGE'] === '1',
     model: env['MODEL'] ?? 'mock-model',
     tokenDelayMs: integer(env, 'MOCK_TOKEN_DELAY_MS', 2, 60_000),
-    discovery: env['DYN_DISCOVERY_BACKEND'] === 'file',
+    discovery: (env['DYN_DISCOVERY_BACKEND'] ?? '') !== '',
   };
 }
 

@@ -40,5 +40,5 @@ export { discoveryFromEnv, EtcdDiscovery, FileDiscovery, type Announcement, type
 
 // NATS.
 export { natsDispatch, NatsRequestPlaneClient, type NatsClientOptions, type NatsDispatchOptions } from './nats/client.js';
-export { connectNats, type NatsConnection, type NatsConnectOptions } from './nats/connection.js';
+export { connectNats, type NatsConnection, type NatsConnectOptions, type NatsModule } from './nats/connection.js';
 export { natsSubject, serveNats, type NatsEndpoint, type NatsHost, type ServeNatsOptions } from './nats/serve.js';

@@ -16,7 +16,7 @@ export interface Fleet {
 export async function connectWorkers(config: GatewayConfig): Promise<Fleet> {
   const discovery = config.discovery ? discoveryFromEnv() : undefined;
   const takeChat = discovery !== undefined && await workersTakeChat(discovery, config);
-  const client = new RequestPlaneClient();
+  const client = new RequestPlaneClient({ prologueTimeoutMs: config.workerTimeoutMs });
   const server = config.workers === undefined && !config.discovery ? new RequestPlaneServer({ host: '127.0.0.1' }) : undefined;
   const addresses = config.workers ?? (server === undefined ? undefined : await startWorkers(server, config));
   const router = (endpoint: string, known: readonly string[] | undefined): Router =>

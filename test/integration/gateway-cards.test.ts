@@ -88,7 +88,7 @@ describe('file discovery', () => {
       process.env = { ...before };
     });
     const connect = async (mode: 'aggregated' | 'disaggregated'): Promise<void> => {
-      const fleet = await connectWorkers({ port: 0, host: '', mode, workers: undefined, upstream: undefined, upstreamUsage: false, model: 'm', tokenDelayMs: 0, discovery: true });
+      const fleet = await connectWorkers({ port: 0, host: '', mode, workers: undefined, upstream: undefined, upstreamUsage: false, model: 'm', tokenDelayMs: 0, workerTimeoutMs: 0, discovery: true });
       await fleet.close();
     };
 

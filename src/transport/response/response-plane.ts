@@ -34,11 +34,11 @@ export class ResponsePlane implements CallTaker {
   }
 
   /** Announces a response. Opens the listener at the first call. @throws ERR_LISTEN_FAILED, ERR_CLIENT_CLOSED */
-  async register<T>(requestId: string, signal: AbortSignal | undefined, options: ReceiverOptions): Promise<Registration<T>> {
+  async register<T>(requestId: string, signal: AbortSignal | undefined, options: ReceiverOptions, peer: Peer): Promise<Registration<T>> {
     const { host, port } = this.#listener.bound ?? (await this.#listener.open());
     if (this.#closed) throw closed();
     const subject = randomUUID();
-    const registration = new Registration<T>({ host, port, subject, context: requestId, streamType: 'response' }, signal, options, this);
+    const registration = new Registration<T>({ host, port, subject, context: requestId, streamType: 'response' }, signal, options, peer, this);
     this.#registrations.set(subject, registration as Registration<unknown>);
     if (this.#registrations.size === 1) this.#listener.bound?.ref?.();
     return registration;
@@ -83,6 +83,14 @@ export class ResponsePlane implements CallTaker {
   }
 }
 
+/** The address that a request went to. */
+export interface Peer {
+  /** Whether it has called home since it was connected. */
+  readonly calledHome: boolean;
+  /** It calls home. */
+  onCall(): void;
+}
+
 /** A response that is waited for: the worker's call is yet to come, or has come and its prologue has not. */
 class Registration<T> implements CallWaiter {
   readonly #opened = new Deferred<ResponseStream<T>>();
@@ -100,6 +108,7 @@ class Registration<T> implements CallWaiter {
     /** Kills the request, up to the end of its stream. */
     private readonly signal: AbortSignal | undefined,
     private readonly options: ReceiverOptions,
+    private readonly peer: Peer,
     private readonly plane: ResponsePlane,
   ) {
     this.opened.catch(() => undefined);
@@ -110,7 +119,8 @@ class Registration<T> implements CallWaiter {
   expectWithin(timeoutMs: number): void {
     if (this.#settled || timeoutMs === 0) return;
     this.#deadline = new Deadline(timeoutMs, () => {
-      this.cancel(new DynamoTracingError('ERR_PROLOGUE_TIMEOUT', `the worker acknowledged the request and did not begin its answer within ${timeoutMs} ms`, { timeoutMs }));
+      const { calledHome } = this.peer;
+      this.cancel(new DynamoTracingError('ERR_PROLOGUE_TIMEOUT', `the worker acknowledged the request and did not begin its answer within ${timeoutMs} ms${calledHome ? '' : '; it has never called home'}`, { timeoutMs, calledHome }));
     });
   }
 
@@ -128,6 +138,7 @@ class Registration<T> implements CallWaiter {
   /** False when another call was there first. */
   claimedBy(call: IncomingCall): boolean {
     this.#call ??= call;
+    this.peer.onCall();
     return this.#call === call;
   }
 

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import { DynamoTracingError } from '../../errors/index.js';
+import { withinDescriptors } from '../../internal/index.js';
 import { RECORD_TARGETS } from '../../logging/index.js';
 import type { TcpStreamConnectionInfo } from '../../protocol/index.js';
 import { Deadline } from '../deadline.js';
@@ -13,7 +14,7 @@ import { ResponseReceiver, type ReceiverOptions } from './response-receiver.js';
 
 type OpenStream = Pick<ResponseReceiver<unknown>, 'abort' | 'ended'>;
 
-/** Sockets at one time that have not begun their stream; further ones are closed. Well above the calls that a process has in flight. */
+/** Sockets at one time that have not begun their stream; further ones are closed. Well above the calls that a process has in flight; half of its descriptors at the most. */
 const MAX_CALLS = 65_536;
 
 /**
@@ -27,6 +28,7 @@ export class ResponsePlane implements CallTaker {
   readonly #streams = new Set<OpenStream>();
   /** Sockets that workers have dialled, until they are closed. */
   readonly #calls = new Set<IncomingCall>();
+  readonly #maxCalls = withinDescriptors(MAX_CALLS, 0.5);
 
   constructor(private readonly settings: CallSettings) {
     const { network, responseHost: host, responsePort: port } = settings;
@@ -76,7 +78,7 @@ export class ResponsePlane implements CallTaker {
 
   #onSocket(socket: Duplex): void {
     socket.on('error', () => undefined);
-    if (this.#closed || this.#calls.size - this.#streams.size >= MAX_CALLS) return void socket.destroy();
+    if (this.#closed || this.#calls.size - this.#streams.size >= this.#maxCalls) return void socket.destroy();
     const call = new IncomingCall(socket, this, this.settings);
     this.#calls.add(call);
     socket.once('close', () => this.#calls.delete(call));

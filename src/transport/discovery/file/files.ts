@@ -9,6 +9,9 @@ const TEMP_PREFIX = '.tmp_';
 /** The record of an instance is a few hundred bytes: a larger file is not one and is not read. */
 const MAX_RECORD_SIZE = 65_536;
 
+/** Files of a directory that are open at one time, at the most: descriptors are few, and the system's threads for files are four. */
+const LANES = 32;
+
 /** What a directory entry was when it was looked at. */
 export interface FileState {
   readonly mtimeMs: number;
@@ -18,6 +21,10 @@ export interface FileState {
 
 /** The directory of one kind of records. Every failure is ERR_DISCOVERY with `path` and `cause`. */
 export class RecordFiles {
+  /** Steps that open a file; those in one lane run one after the other. */
+  readonly #lanes: Promise<unknown>[] = Array<Promise<unknown>>(LANES).fill(Promise.resolve());
+  #steps = 0;
+
   /** @param maxSize Bytes of the largest file that is read. */
   constructor(
     readonly directory: string,
@@ -50,7 +57,7 @@ export class RecordFiles {
   /** Content of a file; undefined when it is gone. */
   async read(fileName: string): Promise<Buffer | undefined> {
     const path = this.pathOf(fileName);
-    return this.#attempt('read', path, () => ifThere(readFile(path)));
+    return this.#attempt('read', path, () => this.#inLane(() => ifThere(readFile(path))));
   }
 
   /**
@@ -92,7 +99,7 @@ export class RecordFiles {
     const path = this.pathOf(fileName);
     await this.prepare();
     const temporary = this.pathOf(`${TEMP_PREFIX}${randomHex(8)}`);
-    return this.#attempt('written', path, async () => {
+    return this.#attempt('written', path, () => this.#inLane(async () => {
       try {
         await write(temporary, content);
         return await step(temporary, path);
@@ -100,7 +107,14 @@ export class RecordFiles {
         await unlink(temporary).catch(() => undefined);
         throw error;
       }
-    });
+    }));
+  }
+
+  #inLane<T>(step: () => Promise<T>): Promise<T> {
+    const lane = this.#steps++ % LANES;
+    const done = (this.#lanes[lane] ?? Promise.resolve()).then(step);
+    this.#lanes[lane] = done.catch(() => undefined);
+    return done;
   }
 
   async #attempt<T>(what: string, path: string, step: () => Promise<T>): Promise<T> {

@@ -78,6 +78,8 @@ export interface RequestPlaneServerOptions extends CommonOptions {
   readonly callHomeHosts?: HostFilter | undefined;
   /** Connections being opened at one time to one caller's host; further ones wait within `connectTimeoutMs`. Default 256, at most a quarter of the process's descriptors. */
   readonly callHomeConnectLimit?: number | undefined;
+  /** How long a handler may go on after its request was killed before its place is given to another request, in milliseconds. Default 10000. */
+  readonly killGraceMs?: number | undefined;
   /** Longest wait for the caller's FIN after the last frame, in milliseconds. Default 10000, as in Dynamo. */
   readonly finTimeoutMs?: number | undefined;
   /** How long `close()` lets requests in flight go on, in milliseconds. Default DYN_RUNTIME_GRACEFUL_SHUTDOWN_TIMEOUT_SECS, else 900000. */
@@ -183,6 +185,7 @@ function serverSpec(env: Environment) {
     workQueueSize: numberOption(queue),
     callHomeHosts: hostFilterOption,
     callHomeConnectLimit: numberOption(withinDescriptors(256, 0.25), ONE),
+    killGraceMs: durationOption(10_000),
     finTimeoutMs: durationOption(10_000, ONE),
     graceMs: durationOption(seconds(env, 'DYN_RUNTIME_GRACEFUL_SHUTDOWN_TIMEOUT_SECS', 900, { min: 0 })),
     lifecycleLevel: enumOption(['info', 'debug'], 'info'),

@@ -16,7 +16,9 @@ export interface GatewayConfig {
   readonly upstreamUsage: boolean;
   readonly model: string;
   readonly tokenDelayMs: number;
-  /** Workers are found through Dynamo's file store. */
+  /** Longest wait from a worker's acknowledgement to the beginning of its answer; 0 is for ever. */
+  readonly workerTimeoutMs: number;
+  /** Workers are found as Dynamo's variables say: in its file store or etcd. */
   readonly discovery: boolean;
 }
 
@@ -37,7 +39,8 @@ export function readConfig(env: Env = process.env): GatewayConfig {
     upstreamUsage: env['GATEWAY_UPSTREAM_USAGE'] === '1',
     model: env['MODEL'] ?? 'mock-model',
     tokenDelayMs: integer(env, 'MOCK_TOKEN_DELAY_MS', 2, 60_000),
-    discovery: env['DYN_DISCOVERY_BACKEND'] === 'file',
+    workerTimeoutMs: integer(env, 'GATEWAY_WORKER_TIMEOUT_MS', 10_000, 2 ** 31 - 1),
+    discovery: (env['DYN_DISCOVERY_BACKEND'] ?? '') !== '',
   };
 }
 

@@ -5,7 +5,7 @@ import { openAiEngine } from './openai-engine.js';
 import { startTelemetry } from './telemetry.js';
 
 /**
- * One worker as its own process, until SIGTERM or SIGINT. With MODEL it is a model of Dynamo's HTTP frontend and speaks OpenAI's shapes;
+ * One worker as its own process, until SIGTERM or SIGINT: withdraws, lets requests in flight end, exits 0. A second signal cuts them. With MODEL it is a model of Dynamo's HTTP frontend and speaks OpenAI's shapes;
  * without, it speaks the gateway's, and an endpoint of the `prefill` component serves prefill.
  */
 async function main(): Promise<void> {
@@ -18,7 +18,10 @@ async function main(): Promise<void> {
   const delay = Number(MOCK_TOKEN_DELAY_MS);
   const endpoint = model !== '' ? server.endpoint(ENDPOINT, openAiEngine(delay)) : ENDPOINT.split('.')[1] === 'prefill' ? server.endpoint(ENDPOINT, mockPrefill) : server.endpoint(ENDPOINT, mockEngine(delay));
   // Before anybody can find it: what is announced is withdrawn.
-  const stopped = Promise.race(['SIGTERM', 'SIGINT'].map((name) => once(process, name)));
+  const [stop, hurry] = [new AbortController(), new AbortController()];
+  const stopped = once(stop.signal, 'abort');
+  for (const name of ['SIGTERM', 'SIGINT']) process.on(name, () => (stop.signal.aborted ? hurry : stop).abort());
+  hurry.signal.addEventListener('abort', () => void server.close({ graceMs: 0 }));
   if (model !== '') await discovery?.announceModel(endpoint, { name: model, types: ['chat', 'completions', 'embedding'] });
   else await discovery?.announce(endpoint);
   console.log(`worker listening on ${endpoint.address}`);

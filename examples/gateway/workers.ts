@@ -1,8 +1,7 @@
-import { FileDiscovery, RequestPlaneClient, RequestPlaneServer, Router } from 'dynamo-tracing/transport';
+import { discoveryFromEnv, RequestPlaneClient, RequestPlaneServer, Router, type Discovery } from 'dynamo-tracing/transport';
 import { aggregated, chatWorkers, disaggregated, type Backend } from './backend.js';
 import type { GatewayConfig, WorkerAddresses } from './config.js';
 import { mockEngine, mockPrefill } from './engine.js';
-import { readModelCards } from './model-cards.js';
 
 const DECODE_ENDPOINT = { aggregated: 'dynamo.backend.generate', disaggregated: 'dynamo.decode.generate' } as const;
 const PREFILL_ENDPOINT = 'dynamo.prefill.generate';
@@ -15,10 +14,10 @@ export interface Fleet {
 
 /** Workers as the configuration says: by address, by discovery, or started in this process. Throws when they expect requests that are not spoken here. */
 export async function connectWorkers(config: GatewayConfig): Promise<Fleet> {
-  const takeChat = config.discovery && await workersTakeChat(config);
-  const client = new RequestPlaneClient();
+  const discovery = config.discovery ? discoveryFromEnv() : undefined;
+  const takeChat = discovery !== undefined && await workersTakeChat(discovery, config);
+  const client = new RequestPlaneClient({ prologueTimeoutMs: config.workerTimeoutMs });
   const server = config.workers === undefined && !config.discovery ? new RequestPlaneServer({ host: '127.0.0.1' }) : undefined;
-  const discovery = config.discovery ? new FileDiscovery() : undefined;
   const addresses = config.workers ?? (server === undefined ? undefined : await startWorkers(server, config));
   const router = (endpoint: string, known: readonly string[] | undefined): Router =>
     discovery === undefined ? new Router({ client, addresses: known ?? [], migrationLimit: 1 }) : new Router({ client, discovery, endpoint, migrationLimit: 1 });
@@ -35,14 +34,14 @@ export async function connectWorkers(config: GatewayConfig): Promise<Fleet> {
 }
 
 /** Reads from their model cards what the workers expect: OpenAI's requests, or without a card this example's own. */
-async function workersTakeChat({ mode, model }: GatewayConfig): Promise<boolean> {
+async function workersTakeChat(discovery: Discovery, { mode, model }: GatewayConfig): Promise<boolean> {
   const endpoints = mode === 'aggregated' ? [DECODE_ENDPOINT.aggregated] : [DECODE_ENDPOINT.disaggregated, PREFILL_ENDPOINT];
-  const cards = (await Promise.all(endpoints.map((endpoint) => readModelCards(endpoint)))).flat();
-  if (cards.length === 0) return false;
-  const card = cards.find(({ display_name }) => display_name === model);
-  if (card === undefined) throw new Error(`MODEL is ${model}; the workers of ${endpoints.join(' and ')} serve ${cards.map(({ display_name }) => display_name).join(', ')}`);
-  if (card.model_input === 'Text' && mode === 'aggregated') return true;
-  throw new Error(`The workers of ${endpoints.join(' and ')} expect ${card.model_input} (model_input of their model card); this gateway speaks ${mode === 'aggregated' ? 'Text' : 'none of Dynamo\'s forms when disaggregated'}. `
+  const served = (await Promise.all(endpoints.map((endpoint) => discovery.models(endpoint)))).flat();
+  if (served.length === 0) return false;
+  const wanted = served.find(({ name }) => name === model);
+  if (wanted === undefined) throw new Error(`MODEL is ${model}; the workers of ${endpoints.join(' and ')} serve ${served.map(({ name }) => name).join(', ')}`);
+  if (wanted.input === 'text' && mode === 'aggregated') return true;
+  throw new Error(`The workers of ${endpoints.join(' and ')} expect ${wanted.input} (model_input of their model card); this gateway speaks ${mode === 'aggregated' ? 'text' : 'none of Dynamo\'s forms when disaggregated'}. `
     + 'Start a Dynamo frontend before them and set GATEWAY_UPSTREAM to its address');
 }
 

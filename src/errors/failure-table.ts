@@ -76,6 +76,7 @@ export const FAILURE_CODES = {
   ERR_CONNECT_TIMEOUT: { type: 'connection_timeout', sent: 'backend_connection_timeout' },
   ERR_ACK_TIMEOUT: { type: 'connection_timeout', sent: 'backend_connection_timeout', recorded: 'response_timeout' },
   // The worker has acknowledged the request: it is alive, and the request stands in its queue or runs. Another would only do the work twice.
+  // It is left alone where it has never called home (`calledHome`).
   ERR_PROLOGUE_TIMEOUT: { type: 'response_timeout', sent: 'backend_response_timeout', ...STAY },
   ERR_RESPONSE_TIMEOUT: { type: 'response_timeout', sent: 'backend_response_timeout' },
   ERR_CONNECTION_CLOSED: { type: 'disconnected', sent: 'backend_disconnected' },

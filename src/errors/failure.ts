@@ -17,7 +17,7 @@ export function failureOf(error: unknown): Failure {
   const code = isDynamoTracingError(error) ? rowOf(error.code) : undefined;
   const errorType = sentType(error) ?? code?.type ?? 'unknown';
   const { outcome, recorded, migratable, inhibits } = { ...FAILURE_TYPES[errorType], ...(code?.type === errorType ? code : {}) };
-  return { errorType, outcome, recorded, migratable, inhibits: inhibits && !mayBeTheRequests(error, errorType), status: STATUS_OF_FAILURE[recorded] };
+  return { errorType, outcome, recorded, migratable, inhibits: (inhibits && !mayBeTheRequests(error, errorType)) || isStranger(error), status: STATUS_OF_FAILURE[recorded] };
 }
 
 /** The type that a worker sends for an error of this package that its handler let through. */
@@ -28,6 +28,11 @@ export function sentTypeOf(code: ErrorCode): DynamoErrorName | undefined {
 /** A generate() that failed, unless the worker said that it is going. */
 function mayBeTheRequests(error: unknown, errorType: DynamoErrorName): boolean {
   return isDynamoTracingError(error, 'ERR_GENERATE_FAILED') && errorType !== 'engine_shutdown';
+}
+
+/** It acknowledges, and nothing that was sent to it has ever been answered: no worker with a long queue, but another program. */
+function isStranger(error: unknown): boolean {
+  return isDynamoTracingError(error, 'ERR_PROLOGUE_TIMEOUT') && errorFact(error, 'calledHome') === false;
 }
 
 function sentType(error: unknown): DynamoErrorName | undefined {

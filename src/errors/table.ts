@@ -20,7 +20,7 @@ export const ERROR_TABLE = {
   ERR_LISTEN_FAILED: 'A listener on this machine could not be opened; `host`, `port`, and what the system says as `cause`.',
   ERR_CONNECT_TIMEOUT: 'A connection to a worker was not open in time; `timeoutMs`.',
   ERR_ACK_TIMEOUT: 'A worker did not acknowledge a request in time; `timeoutMs`.',
-  ERR_PROLOGUE_TIMEOUT: 'A worker acknowledged a request and did not begin its answer in time; `timeoutMs`.',
+  ERR_PROLOGUE_TIMEOUT: 'A worker acknowledged a request and did not begin its answer in time; `timeoutMs`, and `calledHome`: whether it has called this client since it was connected.',
   ERR_RESPONSE_TIMEOUT: 'A worker sent nothing for longer than the inactivity timeout; `timeoutMs`.',
   ERR_CONNECTION_CLOSED: 'A connection closed before the exchange was complete.',
   ERR_CLIENT_CLOSED: 'The client, server or harness was closed.',

@@ -1,6 +1,10 @@
 import type { Environment } from './env.js';
 import { levelRank, parseLevel, type Level } from './level.js';
 
+/** Targets whose decision is kept, and how long they may be. More than an app has: a logger's target may hold what a caller sent. */
+const MAX_KEPT = 1000;
+const MAX_KEPT_LENGTH = 256;
+
 /**
  * Which targets are heard at which level, read from DYN_LOG: directives `level` or `target=level` between commas. The most
  * specific target wins, among equals the later one; a target that no directive covers is off. Unlike Dynamo's, matching
@@ -28,14 +32,24 @@ export class TargetFilter {
     return new TargetFilter(env['DYN_LOG'] ?? '');
   }
 
-  /** Whether something of this level from this target is heard. Decisions are kept per target: one map look-up when hot. */
+  /** Whether something of this level from this target is heard. Decisions are kept: one map look-up when hot. */
   enabled(target: string, level: Level): boolean {
     let threshold = this.#ranks.get(target);
     if (threshold === undefined) {
       threshold = this.#resolve(target);
-      this.#ranks.set(target, threshold);
+      if (target.length <= MAX_KEPT_LENGTH) this.#keep(target, threshold);
     }
     return levelRank(level) >= threshold;
+  }
+
+  #keep(target: string, threshold: number): void {
+    if (this.#ranks.size >= MAX_KEPT) this.#ranks.clear();
+    this.#ranks.set(target, threshold);
+  }
+
+  /** Decisions that are kept now. */
+  get kept(): number {
+    return this.#ranks.size;
   }
 
   #resolve(target: string): number {

@@ -1,4 +1,5 @@
 export { monotonicMs, RateLimit, unixNanos } from './clock.js';
+export { descriptorLimit, withinDescriptors } from './descriptors.js';
 export { envInteger, isTruthy, type Environment } from './env.js';
 export { TargetFilter } from './filter.js';
 export { decided, guarded, reportFault, reportOnce } from './guard.js';

@@ -7,7 +7,7 @@ import { activeContext, offerContextManager, runInRequest } from '../trace-conte
 import { bindEmitters } from './bound-emitter.js';
 import { errorBody } from './error-body.js';
 import { identify, warnAboutIds, type Identity } from './identity.js';
-import { pathOf, type Tracing } from './options.js';
+import { originForm, pathOf, type Tracing } from './options.js';
 import { RequestRecorder } from './recorder.js';
 import { recorderOf, watchResponse } from './response-watch.js';
 import { genAiOf, reclassified, type RouteClass } from './routes.js';
@@ -50,7 +50,7 @@ function begin(tracing: Tracing, arrival: Arrival, active: Context): RequestReco
   if (recorderOf(res) !== undefined || decided<unknown>('ignore', () => tracing.ignore?.(req), false) === true) return undefined;
   const routeClass = routeClassOf(tracing, arrival);
   const identity = identify(tracing, req, frameworkSpan, active);
-  const logFields = { method: req.method ?? 'GET', uri: (tracing.includeQuery ? arrival.url : pathOf(arrival.url)).slice(0, MAX_URI_LENGTH) };
+  const logFields = { method: req.method ?? 'GET', uri: uriOf(tracing, arrival).slice(0, MAX_URI_LENGTH) };
   const isAdopted = identity.serverSpan !== undefined && tracing.serverSpan === 'adopt';
   const span = spanOf(tracing, arrival, identity, routeClass, logFields, isAdopted);
   if (span.recording && offerContextManager()) tracing.logger.emit('debug', RECORD_TARGETS.request, NO_MANAGER, {}, { context: span.context });
@@ -73,14 +73,19 @@ export function runInside<T>(recorder: RequestRecorder, next: () => T): T {
   return runInRequest(recorder.handle, recorder.context, next);
 }
 
-function spanOf(tracing: Tracing, { req, url }: Arrival, identity: Identity, routeClass: RouteClass, logFields: Record<string, unknown>, isAdopted: boolean): TracedSpan {
+function uriOf({ includeQuery }: Tracing, { url }: Arrival): string {
+  return includeQuery ? originForm(url) : pathOf(url);
+}
+
+function spanOf(tracing: Tracing, arrival: Arrival, identity: Identity, routeClass: RouteClass, logFields: Record<string, unknown>, isAdopted: boolean): TracedSpan {
+  const { req } = arrival;
   const { ids, parent, links, isInside, serverSpan } = identity;
   const definition = routeClass.kind === 'inference' ? SPANS.inferenceRequest : SPANS.systemRequest;
   const start = {
     settings: tracing.spans,
     parent,
     fields: {
-      method: req.method ?? 'GET', uri: tracing.includeQuery ? url : pathOf(url), version: `HTTP/${req.httpVersion}`,
+      method: req.method ?? 'GET', uri: uriOf(tracing, arrival), version: `HTTP/${req.httpVersion}`,
       request_id: ids.requestId, x_request_id: ids.xRequestId, 'dynamo.span.target': definition.target, ...genAiFields(tracing, routeClass),
     },
     identity: ids,

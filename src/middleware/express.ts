@@ -3,7 +3,7 @@ import { reportFault } from '../internal/index.js';
 import { beginRequest, rejectionOf, runInside } from './begin.js';
 import { observeUnhandled } from './express-errors.js';
 import { expressRoute, type RoutedRequest } from './express-route.js';
-import { readTracing, type DynamoTracingOptions } from './options.js';
+import { originForm, readTracing, type DynamoTracingOptions } from './options.js';
 import type { RequestTrace } from './request-trace.js';
 import { recorderOf } from './response-watch.js';
 import { UNTRACED } from './untraced.js';
@@ -66,7 +66,7 @@ const EXPRESS_WS = /\/\.websocket(?=\?|$)/;
 /** express-ws routes a WebSocket by a path with a suffix of its own, which the client has not sent. */
 function plainUrl(req: IncomingMessage, url: string): string {
   if (!isSwitched(req)) return url;
-  const plain = url.replace(EXPRESS_WS, '');
+  const plain = originForm(url).replace(EXPRESS_WS, '');
   return plain.startsWith('/') ? plain : `/${plain}`;
 }
 

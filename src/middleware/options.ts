@@ -111,8 +111,17 @@ export function readTracing(owner: string, input: DynamoTracingOptions | undefin
   return Object.freeze({ ...options, spans: { filter: TargetFilter.fromEnv(options.env ?? process.env), attributes: options.attributes } });
 }
 
+/** A request target in absolute form, as proxies send it, without scheme and authority, which may hold a password; frameworks route it so too. */
+export function originForm(url: string): string {
+  const before = url.startsWith('/') ? undefined : /^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i.exec(url)?.[0];
+  if (before === undefined) return url;
+  const rest = url.slice(before.length);
+  return rest.startsWith('/') ? rest : `/${rest}`;
+}
+
 /** The path of a request target, without query and fragment. */
-export function pathOf(url: string): string {
+export function pathOf(target: string): string {
+  const url = originForm(target);
   const end = url.search(/[?#]/);
   return end === -1 ? url : url.slice(0, end);
 }

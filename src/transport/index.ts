@@ -36,9 +36,9 @@ export { ROUTER_MODES, type RouterMode } from './router/selection.js';
 export { type RoutedWorker, type StaticWorker, type WorkerDiscovery } from './router/workers.js';
 
 // Discovery.
-export { discoveryFromEnv, EtcdDiscovery, FileDiscovery, type Announcement, type Discovery, type DiscoveryFromEnvOptions, type EndpointName, type EtcdDiscoveryOptions, type FileDiscoveryOptions, type Instance, type InstanceChange, type InstanceChanges, type InstanceDraft, type InstanceListener, type InstanceTransport, type InstanceWatch, type ModelDraft, type ModelType, type WaitOptions } from './discovery/index.js';
+export { discoveryFromEnv, EtcdDiscovery, FileDiscovery, type Announcement, type Discovery, type DiscoveryFromEnvOptions, type EndpointName, type EtcdDiscoveryOptions, type FileDiscoveryOptions, type Instance, type InstanceChange, type InstanceChanges, type InstanceDraft, type InstanceListener, type InstanceTransport, type InstanceWatch, type ModelDraft, type ModelType, type ServedModel, type WaitOptions } from './discovery/index.js';
 
 // NATS.
 export { natsDispatch, NatsRequestPlaneClient, type NatsClientOptions, type NatsDispatchOptions } from './nats/client.js';
-export { connectNats, type NatsConnection, type NatsConnectOptions } from './nats/connection.js';
+export { connectNats, type NatsConnection, type NatsConnectOptions, type NatsModule } from './nats/connection.js';
 export { natsSubject, serveNats, type NatsEndpoint, type NatsHost, type ServeNatsOptions } from './nats/serve.js';

@@ -1,4 +1,4 @@
-import { booleanOption, enumOption, envInteger, numberOption, optionalOption, readOptions, stringOption, TargetFilter, type Environment, type OptionReader, type OptionsOf } from '../internal/index.js';
+import { booleanOption, enumOption, envInteger, numberOption, optionalOption, readOptions, stringOption, TargetFilter, withinDescriptors, type Environment, type OptionReader, type OptionsOf } from '../internal/index.js';
 import { readLogger, type LoggerOption } from '../logging/index.js';
 import { DEFAULT_MAX_MESSAGE_SIZE } from '../protocol/index.js';
 import { ATTRIBUTE_SETS, defaultSpanSettings, type AttributeSet, type SpanSettings } from '../spans/index.js';
@@ -48,11 +48,11 @@ export interface CallOptions extends CommonOptions {
 export interface RequestPlaneClientOptions extends CallOptions {
   /** Longest time from a call to its acknowledgement, in milliseconds. Default DYN_TCP_REQUEST_TIMEOUT (seconds), else 5000. */
   readonly requestTimeoutMs?: number | undefined;
-  /** Connections per host. Default DYN_TCP_POOL_SIZE, else 100. */
+  /** Connections per host. Default DYN_TCP_POOL_SIZE, else 100, at most a quarter of the process's descriptors. */
   readonly poolSize?: number | undefined;
   /** Unacknowledged requests per connection. Default DYN_TCP_CHANNEL_BUFFER, else 1024. */
   readonly channelBuffer?: number | undefined;
-  /** Connections being opened at one time, over all hosts. Default DYN_TCP_GLOBAL_CONNECT_LIMIT, else 64. */
+  /** Connections being opened at one time, over all hosts. Default DYN_TCP_GLOBAL_CONNECT_LIMIT, else 64, at most a quarter of the process's descriptors. */
   readonly connectLimit?: number | undefined;
   /** Requests per host that wait for a connection with room; more fail with ERR_TOO_MANY_IN_FLIGHT. Default 10000. */
   readonly maxWaiting?: number | undefined;
@@ -64,7 +64,7 @@ export interface RequestPlaneClientOptions extends CallOptions {
 export interface RequestPlaneServerOptions extends CommonOptions {
   /** Id of this worker, under 2^64. Default: random. */
   readonly instanceId?: bigint | undefined;
-  /** Requests handled at one time. Default DYN_ENGINE_REQUEST_LIMIT, else DYN_TCP_WORKER_POOL_SIZE, else 10000. */
+  /** Requests handled at one time. Default DYN_ENGINE_REQUEST_LIMIT, else DYN_TCP_WORKER_POOL_SIZE, else 10000, at most half of the process's descriptors: each has a socket. */
   readonly workerPoolSize?: number | undefined;
   /**
    * Requests that wait for their turn; more are refused as overload. Default with DYN_ENGINE_REQUEST_LIMIT one less than
@@ -76,8 +76,10 @@ export interface RequestPlaneServerOptions extends CommonOptions {
    * are refused. Default: any, since callers may have several addresses and NATS hides them all.
    */
   readonly callHomeHosts?: HostFilter | undefined;
-  /** Connections being opened at one time to one caller's host; further ones wait within `connectTimeoutMs`. Default 256. */
+  /** Connections being opened at one time to one caller's host; further ones wait within `connectTimeoutMs`. Default 256, at most a quarter of the process's descriptors. */
   readonly callHomeConnectLimit?: number | undefined;
+  /** How long a handler may go on after its request was killed before its place is given to another request, in milliseconds. Default 10000. */
+  readonly killGraceMs?: number | undefined;
   /** Longest wait for the caller's FIN after the last frame, in milliseconds. Default 10000, as in Dynamo. */
   readonly finTimeoutMs?: number | undefined;
   /** How long `close()` lets requests in flight go on, in milliseconds. Default DYN_RUNTIME_GRACEFUL_SHUTDOWN_TIMEOUT_SECS, else 900000. */
@@ -92,7 +94,7 @@ export interface RequestPlaneServerOptions extends CommonOptions {
   readonly port?: number | undefined;
   /** Address to tell others when it is not `host`, e.g. behind address translation. */
   readonly advertiseHost?: string | undefined;
-  /** Connections at one time; further ones are closed. Default 10000. */
+  /** Connections at one time; further ones are closed. Default 10000, at most a quarter of the process's descriptors. */
   readonly maxConnections?: number | undefined;
   /** A connection that sends nothing for so many milliseconds is closed; 0 never. Default 600000: twice the client's idle time. */
   readonly idleTimeoutMs?: number | undefined;
@@ -159,9 +161,9 @@ function clientSpec(env: Environment) {
   return {
     ...callSpec(env),
     requestTimeoutMs: durationOption(seconds(env, 'DYN_TCP_REQUEST_TIMEOUT', 5), ONE),
-    poolSize: numberOption(envInteger(env, 'DYN_TCP_POOL_SIZE', 100, ONE), ONE),
+    poolSize: numberOption(envInteger(env, 'DYN_TCP_POOL_SIZE', withinDescriptors(100, 0.25), ONE), ONE),
     channelBuffer: numberOption(envInteger(env, 'DYN_TCP_CHANNEL_BUFFER', 1024, ONE), ONE),
-    connectLimit: numberOption(envInteger(env, 'DYN_TCP_GLOBAL_CONNECT_LIMIT', 64, ONE), ONE),
+    connectLimit: numberOption(envInteger(env, 'DYN_TCP_GLOBAL_CONNECT_LIMIT', withinDescriptors(64, 0.25), ONE), ONE),
     maxWaiting: numberOption(10_000),
     hostIdleMs: durationOption(seconds(env, 'DYN_TCP_HOST_IDLE_TTL_SECS', 300), ONE),
   };
@@ -170,7 +172,7 @@ function clientSpec(env: Environment) {
 /** Pool and queue by the variables: Dynamo's limit on an engine's requests, where it is set, decides both. */
 function workLimits(env: Environment): { readonly pool: number; readonly queue: number } {
   const engine = envInteger(env, 'DYN_ENGINE_REQUEST_LIMIT', -1);
-  if (engine < 0) return { pool: envInteger(env, 'DYN_TCP_WORKER_POOL_SIZE', 10_000, ONE), queue: envInteger(env, 'DYN_TCP_WORK_QUEUE_SIZE', 40_000) };
+  if (engine < 0) return { pool: envInteger(env, 'DYN_TCP_WORKER_POOL_SIZE', withinDescriptors(10_000, 0.5), ONE), queue: envInteger(env, 'DYN_TCP_WORK_QUEUE_SIZE', 40_000) };
   return { pool: Math.max(engine, 1), queue: Math.max(envInteger(env, 'DYN_DYNAMO_REQUEST_QUEUE_LIMIT', 16) - 1, 1) };
 }
 
@@ -182,7 +184,8 @@ function serverSpec(env: Environment) {
     workerPoolSize: numberOption(pool, ONE),
     workQueueSize: numberOption(queue),
     callHomeHosts: hostFilterOption,
-    callHomeConnectLimit: numberOption(256, ONE),
+    callHomeConnectLimit: numberOption(withinDescriptors(256, 0.25), ONE),
+    killGraceMs: durationOption(10_000),
     finTimeoutMs: durationOption(10_000, ONE),
     graceMs: durationOption(seconds(env, 'DYN_RUNTIME_GRACEFUL_SHUTDOWN_TIMEOUT_SECS', 900, { min: 0 })),
     lifecycleLevel: enumOption(['info', 'debug'], 'info'),
@@ -190,7 +193,7 @@ function serverSpec(env: Environment) {
     host: hostOption(env, 'DYN_TCP_RPC_HOST'),
     port: numberOption(envInteger(env, 'DYN_TCP_RPC_PORT', 0, PORT), PORT),
     advertiseHost: optionalOption<string>('an IP address', (value) => typeof value === 'string' && isIpAddress(value)),
-    maxConnections: numberOption(10_000, ONE),
+    maxConnections: numberOption(withinDescriptors(10_000, 0.25), ONE),
     idleTimeoutMs: durationOption(600_000),
     frameTimeoutMs: durationOption(30_000),
   };

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { FileDiscovery, RequestPlaneClient, Router } from 'dynamo-tracing/transport';
 import { decodeJson } from '../../src/protocol/index.js';
 import { describeWithEtcd, EtcdServer } from '../support/etcd-server.js';
+import { until } from '../support/until.js';
 import { ExampleProcess } from '../support/processes.js';
 
 const started: ExampleProcess[] = [];
@@ -55,6 +56,21 @@ describe('npm run worker', () => {
     await discovery.close();
     expect(await worker.stop()).toBe(0);
     expect([...names('instances'), ...names('mdc')]).toEqual([]);
+  }, 30_000);
+
+  test('on a second SIGTERM cuts what is open, writes its record and exits 0', async () => {
+    const worker = start({ DYN_DISCOVERY_BACKEND: 'file', DYN_FILE_KV: root, MODEL: 'm', MOCK_TOKEN_DELAY_MS: '20' });
+    const address = await worker.address();
+    const exited = once(worker.child, 'exit');
+    const client = new RequestPlaneClient({ responseHost: '127.0.0.1', logger: false });
+    const stream = client.generate(address, { model: 'm', prompt: 'hello', max_tokens: 100_000 });
+    await stream.next();
+    worker.child.kill('SIGTERM');
+    await until('the worker is withdrawn', () => names('instances').length === 0);
+    worker.child.kill('SIGTERM');
+    expect(await exited).toEqual([0, null]);
+    expect(worker.records('request completed')).toMatchObject([{ status: 'cancelled', error_type: 'cancelled' }]);
+    await client.close();
   }, 30_000);
 
   test('without MODEL announces its instance alone, for the gateway', async () => {

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { FileDiscovery, RequestPlaneServer } from 'dynamo-tracing/transport';
 import { connectWorkers } from '../../examples/gateway/workers.js';
+import { describeWithEtcd, EtcdServer } from '../support/etcd-server.js';
 import { ExampleProcess } from '../support/processes.js';
 
 describe('file discovery', () => {
@@ -23,8 +24,8 @@ describe('file discovery', () => {
     const [namespace, component, name] = endpoint.split('.');
     const directory = join(root, 'v1', 'mdc');
     mkdirSync(directory, { recursive: true });
-    const file = join(directory, `${namespace}%2F${component}%2F${name}%2F${fields['model_input']}`);
-    writeFileSync(file, JSON.stringify({ type: 'Model', namespace, component, endpoint: name, instance_id: 1, card_json: { display_name: 'm', slug: 'm', ...fields } }));
+    const file = join(directory, `${namespace}%2F${component}%2F${name}%2F1`);
+    writeFileSync(file, JSON.stringify({ type: 'Model', namespace, component, endpoint: name, instance_id: 1, card_json: { display_name: 'm', slug: 'm', model_type: 'Chat', ...fields } }));
     const touched = new Date(Date.now() - ageMs);
     utimesSync(file, touched, touched);
   };
@@ -68,9 +69,9 @@ describe('file discovery', () => {
   }, 60_000);
 
   test.each<[string, Record<string, string>, Record<string, string>, string[]]>([
-    ['that take tokens', { model_input: 'Tokens' }, {}, ['expect Tokens', 'GATEWAY_UPSTREAM']],
+    ['that take tokens', { model_input: 'Tokens' }, {}, ['expect tokens', 'GATEWAY_UPSTREAM']],
     ['of another model', { model_input: 'Text', display_name: 'other' }, {}, ['MODEL is m', 'dynamo.backend.generate', 'other']],
-    ['that take tensors', { model_input: 'Tensor' }, {}, ['expect Tensor']],
+    ['that take tensors', { model_input: 'Tensor' }, {}, ['expect tensor']],
   ])('workers %s end the program at its start, with their shape', async (_title, fields, env, said) => {
     card(fields);
     const gateway = start(env);
@@ -81,22 +82,19 @@ describe('file discovery', () => {
   }, 60_000);
 
   describe('in this process', () => {
-    const before = process.env['DYN_FILE_KV'];
-    beforeEach(() => {
-      process.env['DYN_FILE_KV'] = root;
-    });
+    const before = { ...process.env };
+    beforeEach(() => void Object.assign(process.env, { DYN_FILE_KV: root, DYN_DISCOVERY_BACKEND: 'file' }));
     afterEach(() => {
-      if (before === undefined) delete process.env['DYN_FILE_KV'];
-      else process.env['DYN_FILE_KV'] = before;
+      process.env = { ...before };
     });
     const connect = async (mode: 'aggregated' | 'disaggregated'): Promise<void> => {
-      const fleet = await connectWorkers({ port: 0, host: '', mode, workers: undefined, upstream: undefined, upstreamUsage: false, model: 'm', tokenDelayMs: 0, discovery: true });
+      const fleet = await connectWorkers({ port: 0, host: '', mode, workers: undefined, upstream: undefined, upstreamUsage: false, model: 'm', tokenDelayMs: 0, workerTimeoutMs: 0, discovery: true });
       await fleet.close();
     };
 
     test('a prefill worker of Dynamo is refused too', async () => {
       card({ model_input: 'Tokens' }, 'dynamo.prefill.generate');
-      await expect(connect('disaggregated')).rejects.toThrow('expect Tokens');
+      await expect(connect('disaggregated')).rejects.toThrow('expect tokens');
     });
 
     test.each<[string, () => void]>([
@@ -104,11 +102,38 @@ describe('file discovery', () => {
       ['of dead workers', () => card({ model_input: 'Tokens' }, undefined, 60_000)],
       ['that are broken', () => {
         card({ model_input: 'Text' });
-        writeFileSync(join(root, 'v1', 'mdc', 'dynamo%2Fbackend%2Fgenerate%2FText'), '{');
+        writeFileSync(join(root, 'v1', 'mdc', 'dynamo%2Fbackend%2Fgenerate%2F1'), '{');
       }],
     ])('cards %s do not count', async (_title, write) => {
       write();
       await connect('aggregated');
     });
   });
+});
+
+describeWithEtcd('etcd discovery', () => {
+  test('finds a worker and what it expects, and without etcd the program ends at its start', async () => {
+    const etcd = await EtcdServer.start();
+    const started: ExampleProcess[] = [];
+    try {
+      const env = { DYN_DISCOVERY_BACKEND: 'etcd', ETCD_ENDPOINTS: etcd.url, MODEL: 'm' };
+      const start = (program: 'main' | 'worker', more: Record<string, string> = {}): ExampleProcess => {
+        const process = ExampleProcess.start(program, { ...env, ...more });
+        started.push(process);
+        return process;
+      };
+      await start('worker').address();
+      const url = await start('main').address();
+      const answer = await fetch(`${url}/v1/chat/completions`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ model: 'm', messages: [{ role: 'user', content: 'hi' }], max_tokens: 2 }) });
+      expect(await answer.json()).toMatchObject({ choices: [{ message: { content: 'token0 token1' } }], usage: { completion_tokens: 2 } });
+      const other = start('main', { MODEL: 'other' });
+      expect(await once(other.child, 'exit')).toEqual([1, null]);
+      for (const { child } of started.splice(0)) child.kill('SIGKILL');
+      await etcd.stop();
+      expect(await once(start('main').child, 'exit')).toEqual([1, null]);
+    } finally {
+      for (const { child } of started) child.kill('SIGKILL');
+      await etcd.stop();
+    }
+  }, 60_000);
 });

@@ -73,6 +73,14 @@ describe('DYN_LOG', () => {
     expect([1, 2, 3].map(() => heard(filter, 'a'))).toEqual(['error', 'error', 'error']);
   });
 
+  it('keeps a bounded number of decisions, of targets of a bounded length: loggers may take theirs from callers', () => {
+    const filter = new TargetFilter('info,a=error');
+    for (let n = 0; n < 5000; n += 1) expect(filter.enabled(`a::${n}`, 'warn')).toBe(false);
+    expect(filter.kept).toBeLessThanOrEqual(1000);
+    const before = filter.kept;
+    expect([filter.enabled(`a::${'x'.repeat(1000)}`, 'warn'), filter.enabled('x'.repeat(1000), 'info'), filter.kept]).toEqual([false, true, before]);
+  });
+
   it('reads any text without throwing, and what it hears is monotonic in severity', () => {
     fc.assert(fc.property(fc.string({ unit: fc.constantFrom('a', 'b', ':', '=', ',', ' ', 'info', 'off', 'request_span', '[', '\n') }), fc.constantFrom('a', 'a::b', 'request_span', ''), (text, target) => {
       const filter = new TargetFilter(text);

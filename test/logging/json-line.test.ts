@@ -64,10 +64,10 @@ describe('a JSONL line', () => {
   });
 
   it('is one line of visible characters, whatever it carries', () => {
-    const nasty = 'a\n\r\t\u001b[31m\u0000\u007f\u0085\u009b\u2028\u2029';
+    const nasty = 'a\n\r\t\u001b[31m\u0000\u007f\u0085\u009b\u2028\u2029\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069';
     const text = line({ message: nasty, target: nasty, fields: { [nasty]: nasty } });
     // eslint-disable-next-line no-control-regex
-    expect(text).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/);
+    expect(text).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/);
     expect(JSON.parse(text)).toMatchObject({ message: nasty, target: nasty, [nasty]: nasty });
   });
 

@@ -67,17 +67,18 @@ describe('a readable line', () => {
     ['an ANSI escape', '\u001b[2J\u001b[31mred'],
     ['a C1 control sequence', '\u009b31mred\u0085next'],
     ['line and paragraph separators', 'a\u2028b\u2029c'],
+    ['characters that change the direction', 'a\u202eforged\u202c\u2066b\u2069\u200f\u061c'],
     ['NUL, backspace, delete', '\u0000\b\u007f'],
   ])('cannot be forged with %s in message, value, key, target or span', (_what, evil) => {
     const text = line({ message: evil, target: evil, fields: { value: evil, [evil]: 'v', deep: { [evil]: evil }, err: new Error(evil) }, scope: { ...SCOPE, xRequestId: evil, spanName: evil } });
     // eslint-disable-next-line no-control-regex
-    expect(text).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/);
+    expect(text).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/);
   });
 
   it('holds no control character for any fields', () => {
     fc.assert(fc.property(fc.dictionary(fc.string({ unit: 'binary' }), fc.anything({ withBigInt: true })), fc.string({ unit: 'binary' }), (fields, message) => {
       // eslint-disable-next-line no-control-regex
-      expect(line({ fields, message })).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/);
+      expect(line({ fields, message })).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/);
     }));
   });
 });

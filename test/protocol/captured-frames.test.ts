@@ -148,9 +148,9 @@ describe('responses', () => {
 describe('instance records', () => {
   it.each(discoveryFiles.map((file) => [`${file.version}, ${file.name}`, file] as const))('%s', (_title, { name, text }) => {
     const read = decodeInstance(Buffer.from(text));
-    if (read.kind !== 'instance') throw new Error(`read as ${read.kind}`);
+    if (read.kind !== 'record') throw new Error(`read as ${read.kind}`);
     const wire = exact(text) as Record<string, unknown>;
-    const { instance } = read;
+    const { record: instance } = read;
     expect(instance).toMatchObject({ namespace: wire['namespace'], instanceId: wire['instance_id'], transport: wire['transport'], codec: wire['request_plane_codec'] ?? 'json' });
     // Byte for byte; a record without a codec is one that only json is spoken with.
     if (wire['request_plane_codec'] !== undefined) expect(encodeInstance(instance)).toBe(text);

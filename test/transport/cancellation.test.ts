@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { encodeControlMessage, encodeTwoPart, type RequestContext, type StreamEnd } from 'dynamo-tracing/transport';
+import { encodeControlMessage, encodeTwoPart, type EndpointHandler, type RequestContext, type StreamEnd } from 'dynamo-tracing/transport';
 import { RecordTap } from '../support/records';
 import { until } from '../support/until';
 import { ACCEPT, afterTest, cleanUp, collect, dialHome, failure, FINAL, FrameTap, itemFrame, listen, makeClient, PROLOGUE, rawWorker, serve, watchedNetwork } from './support';
@@ -227,4 +227,46 @@ it('the final frame of FINAL is what the worker of this package writes', async (
   for (let i = 0; i < 5; i += 1) frames.push(await homes[0]!.next());
   expect(frames).toEqual(['{"subject":"s","stream_type":"response"}', '{"error":null}', '{"data":{"data":{"x":1}},"complete_final":false}', '{"complete_final":true}', '"sentinel"']);
   expect(FINAL.subarray(24).toString()).toBe(frames[3]);
+});
+
+describe('a handler that never settles', () => {
+  let begun = 0;
+  const never = (): Promise<never> => new Promise(() => (begun += 1));
+
+  it.each<[string, EndpointHandler<string, string>]>([
+    ['in its stream', async function* (name) { if (name === 'hang') await never(); yield name; }],
+    ['before it', (name) => (name === 'hang' ? never() : [name])],
+    ['with its caller told a part', async function* (name) { yield name; if (name === 'hang') await never(); }],
+  ])('%s gives its place back after a kill and the grace', async (_where, handler) => {
+    const warnings: string[] = [];
+    begun = 0;
+    const logger = { debug: () => undefined, info: () => undefined, error: () => undefined, warn: (_fields: object | string, message?: string) => void warnings.push(String(message)) };
+    const worker = await serve(handler, { workerPoolSize: 1, killGraceMs: 20, logger });
+    const client = makeClient();
+    const abort = new AbortController();
+    const hanging = failure(collect(client.generate(worker.address, 'hang', { signal: abort.signal })));
+    await until('it has begun', () => begun === 1);
+    const next = collect(client.generate(worker.address, 'next'));
+    await until('the next one waits', () => worker.inFlight === 2);
+    abort.abort();
+    expect(await hanging).toMatchObject({ code: 'ERR_CANCELLED' });
+    expect(await next).toEqual(['next']);
+    await until('nothing is in flight', () => worker.inFlight === 0);
+    expect(warnings).toEqual(['a handler goes on after its request was killed: its place is given to others']);
+  });
+
+  it('holds its place as long as nobody has killed it', async () => {
+    let release!: () => void;
+    const gate = new Promise<void>((resolve) => (release = resolve));
+    const order: string[] = [];
+    const worker = await serve(async function* (name: string) { if (name === 'slow') await gate; order.push(name); yield await Promise.resolve(name); }, { workerPoolSize: 1, killGraceMs: 0 });
+    const client = makeClient();
+    const slow = collect(client.generate(worker.address, 'slow'));
+    await until('it has begun', () => worker.inFlight === 1);
+    const next = collect(client.generate(worker.address, 'next'));
+    await until('the next one waits', () => worker.inFlight === 2);
+    release();
+    await Promise.all([slow, next]);
+    expect(order).toEqual(['slow', 'next']);
+  });
 });

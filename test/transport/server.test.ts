@@ -206,6 +206,22 @@ describe('close()', () => {
     await closed;
   });
 
+  it('called again with a shorter grace ends the first one sooner, and with a longer one does not', async () => {
+    const worker = await serve(async function* (name: string, { signal }) {
+      yield name;
+      await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
+    });
+    const running = makeClient().generate(worker.address, 'running');
+    await running.next();
+    const closed = worker.server.close({ graceMs: 600_000 });
+    expect(worker.server.close()).toBe(closed);
+    expect(worker.server.close({ graceMs: 0 })).toBe(closed);
+    expect(worker.server.close({ graceMs: 600_000 })).toBe(closed);
+    await closed;
+    expect(await failure(collect(running))).toMatchObject({ code: 'ERR_STREAM_INCOMPLETE' });
+    void worker.server.close({ graceMs: 600_000 }); // leaves no timer behind
+  });
+
   it('kills what is left after the grace period and tells those that are queued', async () => {
     const aborted: string[] = [];
     const worker = await serve(async function* (name: string, context) {

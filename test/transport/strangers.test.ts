@@ -79,6 +79,46 @@ describe.each(BROKEN)('%s in the place of a worker', (_what, start, code) => {
   });
 });
 
+describe('a program that acknowledges and never calls home', () => {
+  const silent = async (): ReturnType<typeof listen> => rawWorker((_frame, socket) => void socket.write(ACCEPT));
+
+  it('is ERR_PROLOGUE_TIMEOUT for its request and is left alone afterwards', async () => {
+    const [stranger, worker] = [await silent(), await serve(async function* () { yield 'well'; })];
+    const router = new Router({ client: client(), addresses: [stranger.address, worker.address], inhibitedMs: 600_000, logger: false, env: {} });
+    const asked: string[] = [];
+    const ask = (): Promise<unknown[]> => collect(router.generate(1, { prologueTimeoutMs: 50, onWorker: ({ address }) => asked.push(address) }));
+    expect(await failure(ask())).toMatchObject({ code: 'ERR_PROLOGUE_TIMEOUT', calledHome: false });
+    for (let n = 0; n < 3; n += 1) expect(await collect(router.generate(n, { onWorker: ({ address }) => asked.push(address) }))).toEqual(['well']);
+    expect(asked).toEqual([stranger.address, worker.address, worker.address, worker.address]);
+  });
+
+  it('is one too on the port of a worker that called home before', async () => {
+    const one = client();
+    const worker = await serve(async function* () { yield 'well'; });
+    await collect(one.generate(worker.address, 1));
+    await worker.server.close({ graceMs: 0 });
+    const { port } = new URL(worker.address.replace('tcp:', 'http:'));
+    await rawWorker((_frame, socket) => void socket.write(ACCEPT), Number(port));
+    // The first request may still find the connection that is being closed.
+    const errors = [await failure(one.openStream(worker.address, 1, { prologueTimeoutMs: 50 })), await failure(one.openStream(worker.address, 1, { prologueTimeoutMs: 50 }))];
+    expect(errors[1]).toMatchObject({ code: 'ERR_PROLOGUE_TIMEOUT', calledHome: false });
+  });
+
+  it('is none where a worker has called home: its silence is its queue', async () => {
+    let requests = 0;
+    const worker = await rawWorker((_frame, socket, control) => {
+      socket.write(ACCEPT);
+      requests += 1;
+      if (requests === 1) void dialHome(control).then((home) => home.end(Buffer.concat([PROLOGUE, itemFrame(1), SENTINEL])));
+    });
+    const one = client();
+    await failure(collect(one.generate(worker.address, 1)));
+    const error = await failure(one.openStream(worker.address, 1, { prologueTimeoutMs: 50 }));
+    expect(error).toMatchObject({ code: 'ERR_PROLOGUE_TIMEOUT', calledHome: true });
+    expect(failureOf(error)).toMatchObject({ migratable: false, inhibits: false, status: 504 });
+  });
+});
+
 it('requests that wait behind an ack over the limit are the worker\'s fault as well', async () => {
   const address = await answering(() => encodeAck('x'.repeat(4000)));
   const one = makeClient({ maxMessageSize: 2000, poolSize: 1 });

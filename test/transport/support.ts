@@ -74,14 +74,14 @@ export function watchedNetwork(): { readonly network: Network; readonly dialled:
 }
 
 /** A listener of plain sockets, closed after the test with everything it accepted. */
-export async function listen(onSocket: (socket: Socket) => void): Promise<{ readonly port: number; readonly address: string; readonly server: Server; readonly sockets: Set<Socket> }> {
+export async function listen(onSocket: (socket: Socket) => void, on = 0): Promise<{ readonly port: number; readonly address: string; readonly server: Server; readonly sockets: Set<Socket> }> {
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
     sockets.add(socket);
     socket.on('error', () => undefined).on('close', () => sockets.delete(socket));
     onSocket(socket);
   });
-  server.listen(0, LOOPBACK);
+  server.listen(on, LOOPBACK);
   await once(server, 'listening');
   afterTest(() => {
     for (const socket of sockets) socket.destroy();
@@ -92,7 +92,7 @@ export async function listen(onSocket: (socket: Socket) => void): Promise<{ read
 }
 
 /** A worker written by hand: gets every request frame and its control message, answers or not. */
-export function rawWorker(onRequest: (frame: RequestFrame, socket: Socket, control: ControlMessage) => void): ReturnType<typeof listen> {
+export function rawWorker(onRequest: (frame: RequestFrame, socket: Socket, control: ControlMessage) => void, on = 0): ReturnType<typeof listen> {
   return listen((socket) => {
     const decoder = new RequestFrameDecoder();
     socket.on('data', (chunk: Buffer) => {
@@ -101,7 +101,7 @@ export function rawWorker(onRequest: (frame: RequestFrame, socket: Socket, contr
         if (frame.kind === 'request') onRequest(frame, socket, decodeControlMessage(decodeTwoPart(frame.payload).header));
       }
     });
-  });
+  }, on);
 }
 
 export const ACCEPT = encodeAck('');

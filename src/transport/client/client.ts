@@ -4,6 +4,7 @@ import { callDuration } from '../deadline.js';
 import { cancelled, closed } from '../endings.js';
 import { readClientOptions, type ClientSettings, type RequestPlaneClientOptions } from '../settings.js';
 import { ConnectGate } from '../sockets.js';
+import type { Peer } from '../response/response-plane.js';
 import type { SendOptions } from '../types.js';
 import { HostPool } from './host-pool.js';
 import { Exchange } from './request-connection.js';
@@ -56,6 +57,11 @@ export class RequestPlaneClient extends StreamCaller {
     const exchange = new Exchange(address, frame.chunks, timeoutMs, options.signal);
     pool.send(exchange);
     return exchange.acknowledged.promise;
+  }
+
+  /** @throws ERR_ADDRESS_INVALID, ERR_CLIENT_CLOSED */
+  protected override peerOf(address: string): Peer {
+    return this.#route(address).pool;
   }
 
   /** Opens a connection to a worker's host ahead of the first request. @throws ERR_ADDRESS_INVALID, ERR_CLIENT_CLOSED */

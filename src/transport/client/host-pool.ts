@@ -1,5 +1,6 @@
 import { DynamoTracingError, errorFact } from '../../errors/index.js';
 import { monotonicMs } from '../../internal/index.js';
+import type { Peer } from '../response/response-plane.js';
 import type { ClientSettings } from '../settings.js';
 import { ReconnectPause, type ConnectGate } from '../sockets.js';
 import type { NetworkTarget } from '../types.js';
@@ -15,11 +16,12 @@ const SPREAD_AT = 64;
  * The connections to one host: opened as they are needed, up to a bound, and after a failure not before a pause. Requests for which
  * none has room wait in order.
  */
-export class HostPool implements ConnectionOwner {
+export class HostPool implements ConnectionOwner, Peer {
   readonly #connections: RequestConnection[] = [];
   #waiting: Exchange[] = [];
   #opening = 0;
   #closed = false;
+  #calledHome = false;
   #lastUsed = monotonicMs();
   readonly #pump = (): void => this.#serveWaiting();
   readonly #pause = new ReconnectPause(this.#pump);
@@ -33,6 +35,15 @@ export class HostPool implements ConnectionOwner {
   /** Connections, open or being opened. */
   get size(): number {
     return this.#connections.length;
+  }
+
+  /** A worker has answered from there since the first of the connections that are open: no other program can have taken its port. */
+  get calledHome(): boolean {
+    return this.#calledHome;
+  }
+
+  onCall(): void {
+    this.#calledHome ||= this.#connections.some(({ open }) => open);
   }
 
   send(exchange: Exchange): void {
@@ -75,6 +86,7 @@ export class HostPool implements ConnectionOwner {
 
   onClosed(connection: RequestConnection, error: DynamoTracingError | undefined): void {
     this.#connections.splice(this.#connections.indexOf(connection), 1);
+    if (!this.#connections.some(({ open }) => open)) this.#calledHome = false;
     if (error !== undefined) {
       this.#leaveGate();
       if (!this.#closed) this.#pause.failed();

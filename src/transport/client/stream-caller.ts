@@ -7,7 +7,7 @@ import { SPANS, startSpan, type SpanSettings, type TracedSpan } from '../../span
 import { activeContext, currentTraceContext, getTraceScope, headersOf, newRequestId, SAMPLED, type TraceHeaders } from '../../trace-context/index.js';
 import { callDuration } from '../deadline.js';
 import { cancelled, DONE, endOf } from '../endings.js';
-import { ResponsePlane } from '../response/response-plane.js';
+import { ResponsePlane, type Peer } from '../response/response-plane.js';
 import type { CallSettings } from '../settings.js';
 import type { RequestDispatch, ResponseStream, SendOptions, StreamClient, StreamEnd, StreamOptions } from '../types.js';
 
@@ -16,6 +16,8 @@ import type { RequestDispatch, ResponseStream, SendOptions, StreamClient, Stream
  * to copy. The payloads that matter are far larger and are never copied.
  */
 const COALESCE_BELOW = 1024;
+
+const A_WORKER: Peer = { calledHome: true, onCall: () => undefined };
 
 /** Streamed calls over a request plane: announces a response, sends the request, hands out the stream. A plane adds how it sends. */
 export abstract class StreamCaller implements StreamClient, RequestDispatch {
@@ -29,6 +31,11 @@ export abstract class StreamCaller implements StreamClient, RequestDispatch {
 
   /** Sends one request and waits for its ack: the request plane alone, for payloads made elsewhere. Throws as {@link RequestDispatch.send}. */
   abstract send(address: string, headers: RequestHeaders, payloadParts: readonly Uint8Array[], options?: SendOptions): Promise<void>;
+
+  /** Who has the address. Over NATS it is a worker: a subject is nobody else's. */
+  protected peerOf(_address: string): Peer {
+    return A_WORKER;
+  }
 
   /** Calls an endpoint inside a `client_request` span, begun at the first `next` and ended with the stream. Throws as `openStream` and {@link ResponseStream} do. */
   generate<T = unknown>(address: string, request: unknown, options: StreamOptions = {}): AsyncIterableIterator<T, undefined, undefined> {
@@ -49,7 +56,7 @@ export abstract class StreamCaller implements StreamClient, RequestDispatch {
       engineErrors,
       inactivityTimeoutMs: callDuration(options.inactivityTimeoutMs, inactivityTimeoutMs, 'inactivityTimeoutMs'),
       onBadFrame: (error) => logger.emit('warn', RECORD_TARGETS.transport, 'a response frame could not be read', { error_detail: error.message, request_id: requestId }),
-    });
+    }, this.peerOf(address));
     try {
       const { connectionInfo } = registration;
       const control = encodeControlMessage({ id: requestId, requestType: 'single_in', responseType: 'many_out', payloadCodec: codec.name, connectionInfo, metadata });

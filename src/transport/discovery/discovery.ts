@@ -1,6 +1,6 @@
 import type { Announcement } from './announcement.js';
 import type { InstanceDraft } from './draft.js';
-import type { ModelDraft } from './model-card.js';
+import type { ModelDraft, ServedModel } from './model-card.js';
 import type { EndpointName, Instance } from './record.js';
 import type { WaitOptions } from './wait.js';
 import type { InstanceWatch } from './watch.js';
@@ -24,6 +24,12 @@ export interface Discovery {
    * @throws ERR_OPTION_INVALID, ERR_DISCOVERY, ERR_CLIENT_CLOSED
    */
   instances(endpoint: string | EndpointName): Promise<readonly Instance[]>;
+  /**
+   * The models that an endpoint's live workers serve, as their cards say, by instance id. Workers without a card, as those of `announce`, are
+   * not among them; a card that says too little is left out with a warning.
+   * @throws ERR_OPTION_INVALID, ERR_DISCOVERY, ERR_CLIENT_CLOSED
+   */
+  models(endpoint: string | EndpointName): Promise<readonly ServedModel[]>;
   /**
    * Watches the instances of an endpoint, beginning with the current list.
    * @throws ERR_OPTION_INVALID, ERR_DISCOVERY, ERR_CLIENT_CLOSED

@@ -5,7 +5,7 @@ export { EtcdDiscovery } from './etcd/discovery.js';
 export { type EtcdDiscoveryOptions } from './etcd/settings.js';
 export { FileDiscovery, type FileDiscoveryOptions } from './file/discovery.js';
 export { discoveryFromEnv, type DiscoveryFromEnvOptions } from './from-env.js';
-export { type ModelDraft, type ModelType } from './model-card.js';
+export { type ModelDraft, type ModelType, type ServedModel } from './model-card.js';
 export { endpointText, readEndpointName, type Instance, type InstanceTransport, type EndpointName } from './record.js';
 export { type WaitOptions } from './wait.js';
 export { type InstanceChange, type InstanceListener, type InstanceWatch } from './watch.js';

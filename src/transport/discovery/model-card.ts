@@ -1,8 +1,8 @@
 import { resolve } from 'node:path';
 import { invalidOption, numberOption, optionalOption, readOptions, enumOption, type OptionReader, type OptionsOf } from '../../internal/index.js';
-import { jsonText } from '../../protocol/index.js';
+import { isObject, jsonText } from '../../protocol/index.js';
 import { readCardFiles, type CardFiles } from './card-files.js';
-import type { Instance } from './record.js';
+import { broken, decodeRecord, type DecodedRecord, type Instance, type RecordOwner } from './record.js';
 
 /** What a model can be asked for, with Dynamo's name of it. */
 const MODEL_TYPES = { chat: 'Chat', completions: 'Completions', embedding: 'Embedding' } as const;
@@ -115,4 +115,24 @@ function slugOf(name: string): string {
 /** The record of a model's card, as Dynamo writes it. */
 export function encodeModel({ namespace, component, endpoint, instanceId }: Instance, card: ModelCard): string {
   return jsonText({ type: 'Model', namespace, component, endpoint, instance_id: instanceId, card_json: card });
+}
+
+/** A model that a worker serves, as its card says. */
+export interface ServedModel extends RecordOwner {
+  /** Name that clients ask for. */
+  readonly name: string;
+  /** `text` or `tokens`, as in {@link ModelDraft}; Dynamo's workers may say another in lower case, `tensor` for one. */
+  readonly input: string;
+  /** What it serves: `chat`, `completions`, `embedding`; Dynamo's workers may say others in lower case. */
+  readonly types: readonly string[];
+}
+
+/** Reads the record of a model's card: what Dynamo has written, and what `announceModel` has. Never throws. */
+export function decodeModel(bytes: Uint8Array): DecodedRecord<ServedModel> {
+  return decodeRecord(bytes, 'Model', (owner, { card_json: card }) => {
+    if (!isObject(card)) return broken('card_json is no object');
+    const { display_name: name, model_input: input, model_type: types } = card;
+    if (typeof name !== 'string' || typeof input !== 'string' || typeof types !== 'string') return broken('display_name, model_input or model_type is no text');
+    return { kind: 'record', record: Object.freeze({ ...owner, name, input: input.toLowerCase(), types: Object.freeze(types.split('|').map((type) => type.trim().toLowerCase()).filter((type) => type !== '')) }) };
+  });
 }

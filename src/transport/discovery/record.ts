@@ -48,10 +48,14 @@ export function instanceIdOption(id: unknown, path: string): bigint | undefined 
 /** How an instance is reached: `tcp` holds `ip:port/endpoint_path`, `nats_tcp` the subject of the NATS request plane. */
 export type InstanceTransport = { readonly tcp: string } | { readonly nats_tcp: string };
 
-/** One worker's endpoint, as discovery knows it. */
-export interface Instance extends EndpointName {
+/** Whose record it is. */
+export interface RecordOwner extends EndpointName {
   /** A random unsigned 64-bit integer, exact. */
   readonly instanceId: bigint;
+}
+
+/** One worker's endpoint, as discovery knows it. */
+export interface Instance extends RecordOwner {
   readonly transport: InstanceTransport;
   /** `cpu` or `cuda`; absent when the worker did not say. */
   readonly deviceType?: string | undefined;
@@ -73,13 +77,23 @@ export function encodeInstance(instance: Instance): string {
   });
 }
 
-/** What a record is: an instance, something that is not for us (`skip`), or broken (`reason`). */
-export type DecodedRecord = { readonly kind: 'instance'; readonly instance: Instance } | { readonly kind: 'skip' } | { readonly kind: 'broken'; readonly reason: string };
+/** The order of every list. */
+export function byInstanceId(a: RecordOwner, b: RecordOwner): number {
+  return a.instanceId < b.instanceId ? -1 : a.instanceId > b.instanceId ? 1 : 0;
+}
 
-const SKIP: DecodedRecord = Object.freeze({ kind: 'skip' });
+/** What a record holds, something that is not for us (`skip`), or broken (`reason`). */
+export type DecodedRecord<T> = { readonly kind: 'record'; readonly record: T } | { readonly kind: 'skip' } | { readonly kind: 'broken'; readonly reason: string };
 
-/** Reads a record. Records of other types and transports that are not known are skipped. Never throws. */
-export function decodeInstance(bytes: Uint8Array): DecodedRecord {
+const SKIP = Object.freeze({ kind: 'skip' } as const);
+
+/** Reads the record of an instance. Records of other types and transports that are not known are skipped. Never throws. */
+export function decodeInstance(bytes: Uint8Array): DecodedRecord<Instance> {
+  return decodeRecord(bytes, 'Endpoint', readInstance);
+}
+
+/** Reads a record of one type; those of other types are skipped. Never throws. */
+export function decodeRecord<T>(bytes: Uint8Array, type: string, read: (owner: RecordOwner, value: Readonly<Record<string, unknown>>) => DecodedRecord<T>): DecodedRecord<T> {
   let value: unknown;
   try {
     value = decodeJson(bytes);
@@ -87,24 +101,24 @@ export function decodeInstance(bytes: Uint8Array): DecodedRecord {
     return broken(String(errorFact(error, 'message') ?? error));
   }
   if (!isObject(value) || typeof value['type'] !== 'string') return broken('it is no object with a type');
-  if (value['type'] !== 'Endpoint') return SKIP;
-  return readInstance(value);
-}
-
-function readInstance(value: Readonly<Record<string, unknown>>): DecodedRecord {
-  const { namespace, component, endpoint, device_type: deviceType, request_plane_codec: codec } = value;
+  if (value['type'] !== type) return SKIP;
+  const { namespace, component, endpoint, instance_id: id } = value;
   if (typeof namespace !== 'string' || typeof component !== 'string' || typeof endpoint !== 'string') return broken('namespace, component or endpoint is no text');
-  const id = value['instance_id'];
   const instanceId = typeof id === 'number' && Number.isSafeInteger(id) ? BigInt(id) : id;
   if (!isU64(instanceId)) return broken('instance_id is no unsigned 64-bit integer');
+  return read({ namespace, component, endpoint, instanceId }, value);
+}
+
+function readInstance(owner: RecordOwner, value: Readonly<Record<string, unknown>>): DecodedRecord<Instance> {
+  const { device_type: deviceType, request_plane_codec: codec } = value;
   const transport = readTransport(value['transport']);
   if (transport === undefined) return SKIP;
   // No codec means json (facts 2.3); a codec we do not speak means that the worker is not for us.
   if (codec !== undefined && codec !== null && !isPayloadCodecName(codec)) return SKIP;
   return {
-    kind: 'instance',
-    instance: Object.freeze({
-      namespace, component, endpoint, instanceId, transport,
+    kind: 'record',
+    record: Object.freeze({
+      ...owner, transport,
       ...(typeof deviceType === 'string' ? { deviceType } : {}),
       codec: codec ?? 'json',
     }),
@@ -118,7 +132,7 @@ function readTransport(value: unknown): InstanceTransport | undefined {
   return typeof subject === 'string' ? Object.freeze({ nats_tcp: subject }) : undefined;
 }
 
-function broken(reason: string): DecodedRecord {
+export function broken(reason: string): { readonly kind: 'broken'; readonly reason: string } {
   return { kind: 'broken', reason };
 }
 
@@ -136,11 +150,11 @@ export function fileNameOf(key: string): string {
   });
 }
 
-/** The name and id that a file name stands for; undefined when it is no instance's. */
-export function parseFileName(fileName: string): (EndpointName & { readonly instanceId: bigint }) | undefined {
+/** The name and id that a file name stands for; undefined when it is no instance's, or with `suffix` no card's: Dynamo's adapters of a model have a fifth part. */
+export function parseFileName(fileName: string, suffix = false): RecordOwner | undefined {
   const key = decode(fileName);
   const [namespace = '', component = '', endpoint = '', hex = '', ...more] = key?.split('/') ?? [];
-  if (more.length > 0 || namespace === '' || component === '' || endpoint === '' || !/^[0-9a-f]{1,16}$/.test(hex)) return undefined;
+  if (more.length > (suffix ? 1 : 0) || namespace === '' || component === '' || endpoint === '' || !/^[0-9a-f]{1,16}$/.test(hex)) return undefined;
   return { namespace, component, endpoint, instanceId: BigInt(`0x${hex}`) };
 }
 

@@ -49,7 +49,7 @@ export function natsDispatch(connection: NatsConnection, options?: NatsDispatchO
     send: async (subject, headers, payloadParts, { signal, timeoutMs: given } = {}) => {
       const timeoutMs = callDuration(given, requestTimeoutMs, 'timeoutMs', 1);
       if (signal?.aborted === true) throw cancelled(signal);
-      const sent = natsHeaders(headers);
+      const sent = natsHeaders(connection, headers);
       const payload = joined(payloadParts);
       refuseTooLarge(connection, headersSize(sent), payload.length);
       const reply = await unlessAborted(signal, request(connection, subject, payload, sent, timeoutMs));
@@ -68,8 +68,8 @@ async function request(connection: NatsConnection, subject: string, payload: Uin
 }
 
 /** `x-endpoint-path` belongs to TCP: the subject says it here. */
-function natsHeaders(headers: RequestHeaders): NatsHeaders {
-  const target = natsModule().headers();
+function natsHeaders(connection: NatsConnection, headers: RequestHeaders): NatsHeaders {
+  const target = natsModule(connection).headers();
   const carrier = carrierOf(target);
   for (const [name, value] of Object.entries(headers)) {
     if (name === 'x-endpoint-path') continue;

@@ -1,4 +1,4 @@
-import { needPackage, type Environment } from '../../internal/index.js';
+import { needPackage, optionalOption, type Environment } from '../../internal/index.js';
 import type { NatsHeaders } from '../../trace-context/index.js';
 
 // What is used of @nats-io/transport-node, spelled out: the published types must compile where it is not installed.
@@ -25,7 +25,7 @@ export interface NatsConnection {
   close(): Promise<void>;
 }
 
-/** The module, as far as it is used here. */
+/** The module `@nats-io/transport-node`, as far as it is used here. */
 export interface NatsModule {
   connect(options: Readonly<Record<string, unknown>>): Promise<NatsConnection>;
   headers(): NatsHeaders;
@@ -36,21 +36,33 @@ const NATS_PACKAGE = '@nats-io/transport-node';
 
 let loaded: NatsModule | undefined;
 
-/** The NATS client, looked for when it is first used. @throws ERR_DEPENDENCY_MISSING */
-export function natsModule(): NatsModule {
-  return (loaded ??= needPackage(NATS_PACKAGE, 'the NATS request plane') as NatsModule);
+/** The modules that were handed in, by the connections that they made. */
+const handedIn = new WeakMap<NatsConnection, NatsModule>();
+
+/** The NATS client that made `connection`; else the one that is installed, looked for when it is first used. @throws ERR_DEPENDENCY_MISSING */
+export function natsModule(connection?: NatsConnection): NatsModule {
+  const given = connection === undefined ? undefined : handedIn.get(connection);
+  return given ?? (loaded ??= needPackage(NATS_PACKAGE, 'the NATS request plane') as NatsModule);
 }
 
-/** Settings of {@link connectNats}: whatever `connect()` of `@nats-io/transport-node` takes. */
-export type NatsConnectOptions = Readonly<Record<string, unknown>>;
+/** Settings of {@link connectNats}: whatever `connect()` of `@nats-io/transport-node` takes, and `module`. */
+export interface NatsConnectOptions extends Readonly<Record<string, unknown>> {
+  /** The module `@nats-io/transport-node`, where it cannot be found at run time, as in a bundle. Default: the one that is installed. */
+  readonly module?: NatsModule | undefined;
+}
+
+const moduleOption = optionalOption<NatsModule>('the module @nats-io/transport-node', (value) => typeof value === 'object' && value !== null && ['connect', 'headers'].every((name) => typeof (value as Record<string, unknown>)[name] === 'function'));
 
 /**
  * Connects to NATS with `@nats-io/transport-node`. Where `options` say nothing, Dynamo's variables do: NATS_SERVER (default
  * `nats://localhost:4222`), and NATS_AUTH_USERNAME with NATS_AUTH_PASSWORD, else NATS_AUTH_TOKEN. The caller closes it.
- * @throws ERR_DEPENDENCY_MISSING; what the client throws when it cannot connect
+ * @throws ERR_DEPENDENCY_MISSING; ERR_OPTION_INVALID for a `module` that is not it; what the client throws when it cannot connect
  */
-export async function connectNats(options: NatsConnectOptions = {}): Promise<NatsConnection> {
-  return natsModule().connect({ ...optionsFromEnv(process.env), ...options });
+export async function connectNats({ module, ...options }: NatsConnectOptions = {}): Promise<NatsConnection> {
+  const given = moduleOption(module, 'connectNats.module');
+  const connection = await (given ?? natsModule()).connect({ ...optionsFromEnv(process.env), ...options });
+  if (given !== undefined) handedIn.set(connection, given);
+  return connection;
 }
 
 /** @internal */

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import { DynamoTracingError } from '../../errors/index.js';
+import { withinDescriptors } from '../../internal/index.js';
 import { RECORD_TARGETS } from '../../logging/index.js';
 import type { TcpStreamConnectionInfo } from '../../protocol/index.js';
 import { Deadline } from '../deadline.js';
@@ -13,7 +14,7 @@ import { ResponseReceiver, type ReceiverOptions } from './response-receiver.js';
 
 type OpenStream = Pick<ResponseReceiver<unknown>, 'abort' | 'ended'>;
 
-/** Sockets at one time that have not begun their stream; further ones are closed. Well above the calls that a process has in flight. */
+/** Sockets at one time that have not begun their stream; further ones are closed. Well above the calls that a process has in flight; half of its descriptors at the most. */
 const MAX_CALLS = 65_536;
 
 /**
@@ -27,6 +28,7 @@ export class ResponsePlane implements CallTaker {
   readonly #streams = new Set<OpenStream>();
   /** Sockets that workers have dialled, until they are closed. */
   readonly #calls = new Set<IncomingCall>();
+  readonly #maxCalls = withinDescriptors(MAX_CALLS, 0.5);
 
   constructor(private readonly settings: CallSettings) {
     const { network, responseHost: host, responsePort: port } = settings;
@@ -34,11 +36,11 @@ export class ResponsePlane implements CallTaker {
   }
 
   /** Announces a response. Opens the listener at the first call. @throws ERR_LISTEN_FAILED, ERR_CLIENT_CLOSED */
-  async register<T>(requestId: string, signal: AbortSignal | undefined, options: ReceiverOptions): Promise<Registration<T>> {
+  async register<T>(requestId: string, signal: AbortSignal | undefined, options: ReceiverOptions, peer: Peer): Promise<Registration<T>> {
     const { host, port } = this.#listener.bound ?? (await this.#listener.open());
     if (this.#closed) throw closed();
     const subject = randomUUID();
-    const registration = new Registration<T>({ host, port, subject, context: requestId, streamType: 'response' }, signal, options, this);
+    const registration = new Registration<T>({ host, port, subject, context: requestId, streamType: 'response' }, signal, options, peer, this);
     this.#registrations.set(subject, registration as Registration<unknown>);
     if (this.#registrations.size === 1) this.#listener.bound?.ref?.();
     return registration;
@@ -76,11 +78,19 @@ export class ResponsePlane implements CallTaker {
 
   #onSocket(socket: Duplex): void {
     socket.on('error', () => undefined);
-    if (this.#closed || this.#calls.size - this.#streams.size >= MAX_CALLS) return void socket.destroy();
+    if (this.#closed || this.#calls.size - this.#streams.size >= this.#maxCalls) return void socket.destroy();
     const call = new IncomingCall(socket, this, this.settings);
     this.#calls.add(call);
     socket.once('close', () => this.#calls.delete(call));
   }
+}
+
+/** The address that a request went to. */
+export interface Peer {
+  /** Whether it has called home since it was connected. */
+  readonly calledHome: boolean;
+  /** It calls home. */
+  onCall(): void;
 }
 
 /** A response that is waited for: the worker's call is yet to come, or has come and its prologue has not. */
@@ -100,6 +110,7 @@ class Registration<T> implements CallWaiter {
     /** Kills the request, up to the end of its stream. */
     private readonly signal: AbortSignal | undefined,
     private readonly options: ReceiverOptions,
+    private readonly peer: Peer,
     private readonly plane: ResponsePlane,
   ) {
     this.opened.catch(() => undefined);
@@ -110,7 +121,8 @@ class Registration<T> implements CallWaiter {
   expectWithin(timeoutMs: number): void {
     if (this.#settled || timeoutMs === 0) return;
     this.#deadline = new Deadline(timeoutMs, () => {
-      this.cancel(new DynamoTracingError('ERR_PROLOGUE_TIMEOUT', `the worker acknowledged the request and did not begin its answer within ${timeoutMs} ms`, { timeoutMs }));
+      const { calledHome } = this.peer;
+      this.cancel(new DynamoTracingError('ERR_PROLOGUE_TIMEOUT', `the worker acknowledged the request and did not begin its answer within ${timeoutMs} ms${calledHome ? '' : '; it has never called home'}`, { timeoutMs, calledHome }));
     });
   }
 
@@ -128,6 +140,7 @@ class Registration<T> implements CallWaiter {
   /** False when another call was there first. */
   claimedBy(call: IncomingCall): boolean {
     this.#call ??= call;
+    this.peer.onCall();
     return this.#call === call;
   }
 

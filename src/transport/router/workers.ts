@@ -14,7 +14,7 @@ export interface RoutedWorker {
   readonly codec: PayloadCodecName;
 }
 
-/** Where a router finds its workers; a `FileDiscovery` is one. */
+/** Where a router finds its workers; every `Discovery` is one, of the file store or of etcd. */
 export interface WorkerDiscovery {
   watch(endpoint: string): Promise<WorkerList>;
 }

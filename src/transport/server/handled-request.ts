@@ -3,6 +3,8 @@ import { isDynamoTracingError } from '../../errors/index.js';
 import { errorFields, RECORD_TARGETS } from '../../logging/index.js';
 import { payloadCodec, streamItemContent, type PayloadCodec } from '../../protocol/index.js';
 import { activeContext, runInContext } from '../../trace-context/index.js';
+import { Deadline } from '../deadline.js';
+import { Deferred } from '../endings.js';
 import type { ServerSettings } from '../settings.js';
 import type { HandlerResult } from '../types.js';
 import { HomeCall, type HomeCallEvents } from './home-call.js';
@@ -30,6 +32,11 @@ export class HandledRequest implements HomeCallEvents {
   #home: HomeCall | undefined;
   #items: Items | undefined;
   #cancelled: 'stop' | 'kill' | undefined;
+  /** Its place in the pool is free again. */
+  #through = false;
+  /** Runs from a kill on. */
+  #grace: Deadline | undefined;
+  readonly #givenUp = new Deferred<undefined>();
 
   constructor(
     private readonly request: TakenRequest,
@@ -43,9 +50,15 @@ export class HandledRequest implements HomeCallEvents {
     request.entry.inFlight += 1;
   }
 
-  /** Settles when the handler is through: its place in the pool is free then. Never rejects. */
+  /** Settles when the handler is through, or has gone on for `killGraceMs` after a kill: its place in the pool is free then. Never rejects. */
   async run(): Promise<void> {
-    const record = this.#begin();
+    await Promise.race([this.#handle(this.#begin()), this.#givenUp.promise]);
+    this.#through = true;
+    this.#grace?.clear();
+    this.#leave();
+  }
+
+  async #handle(record: RequestRecord): Promise<void> {
     try {
       const home = await this.#dial(record);
       if (home !== undefined) await this.#serve(record, home);
@@ -53,7 +66,6 @@ export class HandledRequest implements HomeCallEvents {
       this.#failed(record, error, 'internal');
       this.#home?.destroy();
     }
-    this.#leave();
   }
 
   /** Ends a request that has not had its turn, as the worker shuts down: its caller is told at once and asks another worker. */
@@ -85,8 +97,15 @@ export class HandledRequest implements HomeCallEvents {
   onKill(): void {
     this.#cancel('kill');
     this.#record?.complete(this.#cancelledOutcome());
+    if (!this.#through) this.#grace ??= new Deadline(this.settings.killGraceMs, () => this.#giveUp()).unref();
     // The generator runs its finally blocks when its current step is done; nobody waits for that.
     void Promise.resolve().then(() => this.#leaveItems());
+  }
+
+  /** A handler that waits for what never comes must not hold its place for ever. */
+  #giveUp(): void {
+    this.settings.logger.emit('warn', RECORD_TARGETS.worker, 'a handler goes on after its request was killed: its place is given to others', { ...this.request.entry.fields, request_id: this.request.control.id });
+    this.#givenUp.resolve(undefined);
   }
 
   #begin(): RequestRecord {

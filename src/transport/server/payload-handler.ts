@@ -31,6 +31,7 @@ export class PayloadHandler {
   readonly #dialler: HomeDialler;
   readonly #warnings = new RateLimit(1000);
   #drained: Deferred<'idle' | 'killed'> | undefined;
+  readonly #graces: Deadline[] = [];
   #draining = false;
 
   constructor(private readonly settings: ServerSettings) {
@@ -79,10 +80,17 @@ export class PayloadHandler {
     this.#draining = true;
     if (this.#active.size === 0) return;
     this.#drained = new Deferred();
-    const deadline = new Deadline(graceMs, () => this.#drained?.resolve('killed'));
+    this.hurry(graceMs);
     const end = await this.#drained.promise;
-    deadline.clear();
+    this.#drained = undefined;
+    for (const deadline of this.#graces.splice(0)) deadline.clear();
     if (end === 'killed') await this.#killAll();
+  }
+
+  /** While requests are drained: lets them go on for `graceMs` from now at the longest. */
+  hurry(graceMs: number): void {
+    const drained = this.#drained;
+    if (drained !== undefined) this.#graces.push(new Deadline(graceMs, () => drained.resolve('killed')));
   }
 
   async #killAll(): Promise<void> {

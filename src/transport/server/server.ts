@@ -66,11 +66,13 @@ export class RequestPlaneServer {
 
   /**
    * Accepts no more connections and answers further requests as unavailable, lets requests in flight go on for `graceMs` and
-   * kills those that are left, then closes every socket. Default: the server's `graceMs`. Later calls give the same promise.
+   * kills those that are left, then closes every socket. Default: the server's `graceMs`. Later calls give the same promise; a
+   * `graceMs` of theirs counts from then, where that ends the grace sooner.
    * @throws ERR_OPTION_INVALID
    */
   close({ graceMs }: { readonly graceMs?: number } = {}): Promise<void> {
     const grace = callDuration(graceMs, this.#settings.graceMs, 'graceMs');
+    if (this.#closing !== undefined && graceMs !== undefined) this.payloads.hurry(grace);
     return (this.#closing ??= this.#close(grace));
   }
 

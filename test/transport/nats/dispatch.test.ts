@@ -1,3 +1,4 @@
+import * as nats from '@nats-io/transport-node';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { until } from '../../support/until';
@@ -111,6 +112,21 @@ describeWithNats('a request over a real nats-server', () => {
 
   it('with a line break in a header is refused: it would forge another header', async () => {
     await expect(natsDispatch(connection).send('t.size', { 'x-request-id': 'a\r\nb: c' }, [])).rejects.toMatchObject({ code: 'ERR_MESSAGE_INVALID', field: 'headers.x-request-id' });
+  });
+
+  it('uses the NATS module that was handed in, for its connections and no others', async () => {
+    let used = 0;
+    const module = { ...nats, headers: () => ((used += 1), nats.headers()) };
+    const mine = await connectNats({ module, servers: server.url });
+    const subscription = connection.subscribe('t.module', { callback: (_error, message) => void message.respond() });
+    await connection.flush();
+    await natsDispatch(mine).send('t.module', HEADERS, []);
+    expect(used).toBe(1);
+    await natsDispatch(connection).send('t.module', HEADERS, []);
+    expect(used).toBe(1);
+    subscription.unsubscribe();
+    await mine.close();
+    await expect(connectNats({ module: {} as typeof nats })).rejects.toMatchObject({ code: 'ERR_OPTION_INVALID', path: 'connectNats.module' });
   });
 
   it('on a connection that was closed is ERR_CONNECT_FAILED', async () => {

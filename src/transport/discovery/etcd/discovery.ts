@@ -4,7 +4,7 @@ import type { Announcement } from '../announcement.js';
 import { Announcements } from '../announcements.js';
 import type { Discovery } from '../discovery.js';
 import { nameOf, type InstanceDraft } from '../draft.js';
-import type { ModelDraft } from '../model-card.js';
+import type { ModelDraft, ServedModel } from '../model-card.js';
 import { readEndpointName, type EndpointName, type Instance } from '../record.js';
 import type { RecordStore } from '../record-store.js';
 import { awaitInstances, type WaitOptions } from '../wait.js';
@@ -12,6 +12,7 @@ import type { InstanceWatch } from '../watch.js';
 import { EtcdClient } from './client.js';
 import { EtcdInstances } from './instances.js';
 import { EtcdLease } from './lease.js';
+import { readModels } from './models.js';
 import { readEtcdOptions, type EtcdDiscoveryOptions, type EtcdSettings } from './settings.js';
 import { WatchedEndpoint } from './watch.js';
 
@@ -53,6 +54,13 @@ export class EtcdDiscovery implements Discovery {
   async instances(endpoint: string | EndpointName): Promise<readonly Instance[]> {
     this.#open();
     return (await this.#read(endpoint)).list;
+  }
+
+  /** As {@link Discovery.models}. */
+  async models(endpoint: string | EndpointName): Promise<readonly ServedModel[]> {
+    const name = readEndpointName(endpoint, 'endpoint');
+    this.#open();
+    return readModels(name, { client: this.#client, onBroken: (path, reason) => this.#onBroken('model', path, reason) });
   }
 
   /** As {@link Discovery.watch}. */
@@ -133,16 +141,16 @@ export class EtcdDiscovery implements Discovery {
   }
 
   async #read(endpoint: string | EndpointName): Promise<EtcdInstances> {
-    const instances = new EtcdInstances(readEndpointName(endpoint, 'endpoint'), { client: this.#client, onBroken: (path, reason) => this.#onBroken(path, reason) });
+    const instances = new EtcdInstances(readEndpointName(endpoint, 'endpoint'), { client: this.#client, onBroken: (path, reason) => this.#onBroken('instance', path, reason) });
     await instances.read();
     return instances;
   }
 
-  #onBroken(path: string, reason: string): void {
+  #onBroken(what: string, path: string, reason: string): void {
     if (this.#broken.get(path) === reason) return;
     if (this.#broken.size >= MAX_BROKEN) this.#broken.clear();
     this.#broken.set(path, reason);
-    this.#warn('instance record ignored', { path, reason });
+    this.#warn(`${what} record ignored`, { path, reason });
   }
 
   #open(): void {

@@ -1,8 +1,8 @@
 import { isObject } from '../../../protocol/index.js';
-import { decodeInstance, endpointText, type EndpointName, type Instance } from '../record.js';
+import { byInstanceId, decodeInstance, endpointText, type EndpointName, type Instance } from '../record.js';
 import type { EtcdClient } from './client.js';
 import type { Fields } from './http.js';
-import { instancesPrefix, rangeOf } from './keys.js';
+import { prefixOf, rangeOf } from './keys.js';
 
 /** What {@link EtcdInstances} needs of its owner. */
 export interface InstancesOwner {
@@ -39,14 +39,14 @@ export class EtcdInstances {
     name: EndpointName,
     private readonly owner: InstancesOwner,
   ) {
-    this.prefix = instancesPrefix(name);
+    this.prefix = prefixOf('instances', name);
     this.#name = endpointText(name);
   }
 
   /** The live ones, by id. */
   get list(): readonly Instance[] {
     const instances = [...this.#known.values()].map(({ instance }) => instance).filter((instance) => instance !== undefined);
-    return instances.sort((a, b) => (a.instanceId < b.instanceId ? -1 : 1));
+    return instances.sort(byInstanceId);
   }
 
   /** The revision that the list is of. */
@@ -92,13 +92,13 @@ export class EtcdInstances {
 
   /** The key finds a record, the record says what it is: Dynamo reads both so. */
   #decode(key: string, value: string): Instance | undefined {
-    const record = decodeInstance(Buffer.from(value, 'base64'));
-    if (record.kind === 'broken') this.owner.onBroken(Buffer.from(key, 'base64').toString('utf8'), record.reason);
-    return record.kind === 'instance' && endpointText(record.instance) === this.#name ? record.instance : undefined;
+    const decoded = decodeInstance(Buffer.from(value, 'base64'));
+    if (decoded.kind === 'broken') this.owner.onBroken(Buffer.from(key, 'base64').toString('utf8'), decoded.reason);
+    return decoded.kind === 'record' && endpointText(decoded.record) === this.#name ? decoded.record : undefined;
   }
 }
 
-function objects(value: unknown): readonly Fields[] {
+export function objects(value: unknown): readonly Fields[] {
   return Array.isArray(value) ? (value as readonly unknown[]).filter(isObject) : [];
 }
 

@@ -1,14 +1,14 @@
 import { instanceKey, type EndpointName } from '../record.js';
-import type { RecordKey } from '../record-store.js';
+import type { Bucket, RecordKey } from '../record-store.js';
 
 /** The key of a record in etcd: Dynamo's own, unescaped. */
 export function keyText({ bucket, key }: RecordKey): string {
   return `v1/${bucket}/${key}`;
 }
 
-/** What the keys of an endpoint's instances begin with. */
-export function instancesPrefix(name: EndpointName): string {
-  return keyText({ bucket: 'instances', key: instanceKey(name, 0n).slice(0, -1) });
+/** What the keys of an endpoint's records begin with. */
+export function prefixOf(bucket: Bucket, name: EndpointName): string {
+  return keyText({ bucket, key: instanceKey(name, 0n).slice(0, -1) });
 }
 
 /** As etcd's JSON gateway takes keys and values. */

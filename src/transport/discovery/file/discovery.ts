@@ -9,11 +9,11 @@ import type { Announcement } from '../announcement.js';
 import { Announcements } from '../announcements.js';
 import type { Discovery } from '../discovery.js';
 import { codecFromEnv, nameOf, type InstanceDraft } from '../draft.js';
-import type { ModelDraft } from '../model-card.js';
-import type { EndpointName, Instance } from '../record.js';
+import { decodeModel, type ModelDraft, type ServedModel } from '../model-card.js';
+import { decodeInstance, type EndpointName, type Instance } from '../record.js';
 import { awaitInstances, type WaitOptions } from '../wait.js';
 import type { InstanceWatch } from '../watch.js';
-import { InstanceReader } from './reader.js';
+import { RecordReader } from './reader.js';
 import { FileStore } from './store.js';
 import { WatchedEndpoints } from './watch.js';
 
@@ -70,7 +70,8 @@ function keepAliveMs(ttlMs: number): number {
 export class FileDiscovery implements Discovery {
   readonly #settings: FileDiscoverySettings;
   readonly #store: FileStore;
-  readonly #reader: InstanceReader;
+  readonly #instances: RecordReader<Instance>;
+  readonly #models: RecordReader<ServedModel>;
   readonly #announcements: Announcements;
   readonly #watched: WatchedEndpoints;
   #keepAlive: NodeJS.Timeout | undefined;
@@ -82,7 +83,8 @@ export class FileDiscovery implements Discovery {
     const { root, ttlMs, rescanMs, codec } = this.#settings;
     this.#store = new FileStore(root, ttlMs, () => this.#now());
     const files = this.#store.instances;
-    this.#reader = new InstanceReader(files, (path, reason) => this.#warn('instance record ignored', { path, reason }));
+    this.#instances = new RecordReader({ files, decode: decodeInstance, complain: (path, reason) => this.#warn('instance record ignored', { path, reason }) });
+    this.#models = new RecordReader({ files: this.#store.models, suffix: true, decode: decodeModel, complain: (path, reason) => this.#warn('model record ignored', { path, reason }) });
     this.#announcements = new Announcements({ codec, storeOf: () => this.#store, onCount: (count) => this.#onCount(count) });
     this.#watched = new WatchedEndpoints({
       directory: files.directory,
@@ -111,6 +113,12 @@ export class FileDiscovery implements Discovery {
   async instances(endpoint: string | EndpointName): Promise<readonly Instance[]> {
     this.#open();
     return this.#list(new Set([nameOf(endpoint)]));
+  }
+
+  /** As {@link Discovery.models}. */
+  async models(endpoint: string | EndpointName): Promise<readonly ServedModel[]> {
+    this.#open();
+    return this.#models.list(new Set([nameOf(endpoint)]), this.#now(), this.#settings.ttlMs);
   }
 
   /** As {@link Discovery.watch}. */
@@ -161,7 +169,7 @@ export class FileDiscovery implements Discovery {
   }
 
   #list(wanted: ReadonlySet<string>): Promise<readonly Instance[]> {
-    return this.#reader.list(wanted, this.#now(), this.#settings.ttlMs);
+    return this.#instances.list(wanted, this.#now(), this.#settings.ttlMs);
   }
 
   #now(): number {

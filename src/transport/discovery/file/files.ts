@@ -6,8 +6,11 @@ import { randomHex } from '../../../internal/index.js';
 /** Names that begin so are files being written, by any process. */
 const TEMP_PREFIX = '.tmp_';
 
-/** A record is a few hundred bytes: a larger file is not one and is not read. */
+/** The record of an instance is a few hundred bytes: a larger file is not one and is not read. */
 const MAX_RECORD_SIZE = 65_536;
+
+/** Files of a directory that are open at one time, at the most: descriptors are few, and the system's threads for files are four. */
+const LANES = 32;
 
 /** What a directory entry was when it was looked at. */
 export interface FileState {
@@ -18,7 +21,15 @@ export interface FileState {
 
 /** The directory of one kind of records. Every failure is ERR_DISCOVERY with `path` and `cause`. */
 export class RecordFiles {
-  constructor(readonly directory: string) {}
+  /** Steps that open a file; those in one lane run one after the other. */
+  readonly #lanes: Promise<unknown>[] = Array<Promise<unknown>>(LANES).fill(Promise.resolve());
+  #steps = 0;
+
+  /** @param maxSize Bytes of the largest file that is read. */
+  constructor(
+    readonly directory: string,
+    private readonly maxSize = MAX_RECORD_SIZE,
+  ) {}
 
   pathOf(fileName: string): string {
     return join(this.directory, fileName);
@@ -39,14 +50,14 @@ export class RecordFiles {
   async state(fileName: string): Promise<FileState | undefined> {
     const path = this.pathOf(fileName);
     const found = await this.#attempt('read', path, () => ifThere(stat(path)));
-    if (found === undefined || !found.isFile() || found.size > MAX_RECORD_SIZE) return undefined;
+    if (found === undefined || !found.isFile() || found.size > this.maxSize) return undefined;
     return { mtimeMs: found.mtimeMs, size: found.size, inode: found.ino };
   }
 
   /** Content of a file; undefined when it is gone. */
   async read(fileName: string): Promise<Buffer | undefined> {
     const path = this.pathOf(fileName);
-    return this.#attempt('read', path, () => ifThere(readFile(path)));
+    return this.#attempt('read', path, () => this.#inLane(() => ifThere(readFile(path))));
   }
 
   /**
@@ -88,7 +99,7 @@ export class RecordFiles {
     const path = this.pathOf(fileName);
     await this.prepare();
     const temporary = this.pathOf(`${TEMP_PREFIX}${randomHex(8)}`);
-    return this.#attempt('written', path, async () => {
+    return this.#attempt('written', path, () => this.#inLane(async () => {
       try {
         await write(temporary, content);
         return await step(temporary, path);
@@ -96,7 +107,14 @@ export class RecordFiles {
         await unlink(temporary).catch(() => undefined);
         throw error;
       }
-    });
+    }));
+  }
+
+  #inLane<T>(step: () => Promise<T>): Promise<T> {
+    const lane = this.#steps++ % LANES;
+    const done = (this.#lanes[lane] ?? Promise.resolve()).then(step);
+    this.#lanes[lane] = done.catch(() => undefined);
+    return done;
   }
 
   async #attempt<T>(what: string, path: string, step: () => Promise<T>): Promise<T> {

@@ -1,66 +1,73 @@
-import { decodeInstance, endpointText, parseFileName, type Instance } from '../record.js';
+import { byInstanceId, endpointText, parseFileName, type DecodedRecord, type RecordOwner } from '../record.js';
 import type { FileState, RecordFiles } from './files.js';
 
 /** What was last read of a file. */
-interface Known {
+interface Known<T> {
   readonly state: FileState;
   readonly content: Buffer;
-  readonly instance: Instance | undefined;
+  readonly record: T | undefined;
+}
+
+/** What {@link RecordReader} needs of its owner. */
+export interface ReaderOwner<T> {
+  readonly files: RecordFiles;
+  /** Whether a file name may have a fifth part. */
+  readonly suffix?: boolean;
+  decode(content: Uint8Array): DecodedRecord<T>;
+  /** Told once about each file that is broken, until it changes. */
+  complain(path: string, reason: string): void;
 }
 
 /**
- * Reads the live instances of endpoints from the store. What has not changed since the last reading is neither read nor
- * parsed again, so that a list costs one `stat` per worker.
+ * Reads the live records of endpoints from one directory of the store. What has not changed since the last reading is neither read
+ * nor parsed again, so that a list costs one `stat` per worker.
  */
-export class InstanceReader {
-  readonly #known = new Map<string, Known>();
+export class RecordReader<T extends RecordOwner> {
+  readonly #known = new Map<string, Known<T>>();
 
-  /** @param complain Told once about each file that is broken, until it changes. */
-  constructor(
-    private readonly files: RecordFiles,
-    private readonly complain: (path: string, reason: string) => void,
-  ) {}
+  constructor(private readonly owner: ReaderOwner<T>) {}
 
   /**
-   * Instances of `wanted` endpoints (as text) that were touched no longer than `ttlMs` ago, by id.
+   * Records of `wanted` endpoints (as text) that were touched no longer than `ttlMs` ago, by instance id.
    * @throws ERR_DISCOVERY
    */
-  async list(wanted: ReadonlySet<string>, now: number, ttlMs: number): Promise<readonly Instance[]> {
-    const names = (await this.files.list()).filter((name) => isWanted(name, wanted));
-    const records = await Promise.all(names.map((name) => this.#instance(name, now - ttlMs)));
+  async list(wanted: ReadonlySet<string>, now: number, ttlMs: number): Promise<readonly T[]> {
+    const names = (await this.owner.files.list()).filter((name) => this.#isWanted(name, wanted));
+    const records = await Promise.all(names.map((name) => this.#record(name, now - ttlMs)));
     this.#forget(new Set(names), wanted);
     // The name finds a record, the record says what it is: Dynamo reads both so.
-    const found = records.filter((instance) => instance !== undefined);
-    return found.filter((instance) => wanted.has(endpointText(instance))).sort((a, b) => (a.instanceId < b.instanceId ? -1 : 1));
+    const found = records.filter((record) => record !== undefined);
+    return found.filter((record) => wanted.has(endpointText(record))).sort(byInstanceId);
   }
 
-  async #instance(fileName: string, oldest: number): Promise<Instance | undefined> {
-    const state = await this.files.state(fileName);
+  async #record(fileName: string, oldest: number): Promise<T | undefined> {
+    const { files } = this.owner;
+    const state = await files.state(fileName);
     if (state === undefined || state.mtimeMs < oldest) return undefined;
     const known = this.#known.get(fileName);
-    if (known !== undefined && sameState(known.state, state)) return known.instance;
-    const content = await this.files.read(fileName);
+    if (known !== undefined && sameState(known.state, state)) return known.record;
+    const content = await files.read(fileName);
     if (content === undefined) return undefined;
     // The same object for the same content: who watches can tell a keep-alive from a change.
-    const instance = known?.content.equals(content) === true ? known.instance : this.#decode(fileName, content);
-    this.#known.set(fileName, { state, content, instance });
-    return instance;
+    const record = known?.content.equals(content) === true ? known.record : this.#decode(fileName, content);
+    this.#known.set(fileName, { state, content, record });
+    return record;
   }
 
-  #decode(fileName: string, content: Buffer): Instance | undefined {
-    const record = decodeInstance(content);
-    if (record.kind === 'broken') this.complain(this.files.pathOf(fileName), record.reason);
-    return record.kind === 'instance' ? record.instance : undefined;
+  #decode(fileName: string, content: Buffer): T | undefined {
+    const decoded = this.owner.decode(content);
+    if (decoded.kind === 'broken') this.owner.complain(this.owner.files.pathOf(fileName), decoded.reason);
+    return decoded.kind === 'record' ? decoded.record : undefined;
   }
 
   #forget(present: ReadonlySet<string>, wanted: ReadonlySet<string>): void {
-    for (const name of this.#known.keys()) if (!present.has(name) && isWanted(name, wanted)) this.#known.delete(name);
+    for (const name of this.#known.keys()) if (!present.has(name) && this.#isWanted(name, wanted)) this.#known.delete(name);
   }
-}
 
-function isWanted(fileName: string, wanted: ReadonlySet<string>): boolean {
-  const name = parseFileName(fileName);
-  return name !== undefined && wanted.has(endpointText(name));
+  #isWanted(fileName: string, wanted: ReadonlySet<string>): boolean {
+    const name = parseFileName(fileName, this.owner.suffix);
+    return name !== undefined && wanted.has(endpointText(name));
+  }
 }
 
 function sameState(a: FileState, b: FileState): boolean {

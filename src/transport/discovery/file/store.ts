@@ -4,6 +4,9 @@ import { fileNameOf } from '../record.js';
 import type { Bucket, RecordKey, RecordStore, StoredRecord } from '../record-store.js';
 import { RecordFiles } from './files.js';
 
+/** A model's card is some thousands of bytes, and a worker may add what it likes. */
+const MAX_CARD_SIZE = 1_048_576;
+
 /** The records of a file store: a directory for each kind, a file for each record. */
 export class FileStore implements RecordStore {
   readonly #buckets: Readonly<Record<Bucket, RecordFiles>>;
@@ -14,11 +17,15 @@ export class FileStore implements RecordStore {
     private readonly ttlMs: number,
     private readonly now: () => number,
   ) {
-    this.#buckets = { instances: new RecordFiles(join(root, 'v1', 'instances')), mdc: new RecordFiles(join(root, 'v1', 'mdc')) };
+    this.#buckets = { instances: new RecordFiles(join(root, 'v1', 'instances')), mdc: new RecordFiles(join(root, 'v1', 'mdc'), MAX_CARD_SIZE) };
   }
 
   get instances(): RecordFiles {
     return this.#buckets.instances;
+  }
+
+  get models(): RecordFiles {
+    return this.#buckets.mdc;
   }
 
   pathOf({ bucket, key }: RecordKey): string {

@@ -57,7 +57,7 @@ export class ObjectReader implements Reader {
   }
 
   #decide(rest: string, isBytes: boolean, nowMs: number): void {
-    const next = rest.search(/\S/);
+    const next = rest.search(/[^ \t\r\n]/);
     if (next === -1) return;
     const first = this.#line.take() ?? '';
     const chosen = rest[next] === '{' && isWhole(first) ? this.lines : this.body;
@@ -77,5 +77,5 @@ function isWhole(line: string): boolean {
   const cursor = new JsonCursor(line);
   cursor.next();
   cursor.skip();
-  return cursor.at !== -1 && line.slice(cursor.at).trim() === '';
+  return cursor.at !== -1 && /^[ \t\r\n]*$/.test(line.slice(cursor.at));
 }

@@ -11,7 +11,7 @@ import type { StreamReader } from './stream-reader.js';
  */
 export class ObjectReader implements Reader {
   readonly #line = new BoundedStore(CARRY_LIMIT);
-  /** Bytes in the line, at most. */
+  /** Bytes in the line. */
   #length = 0;
   #lineAt: number | undefined;
   #chosen: Reader | undefined;
@@ -46,12 +46,13 @@ export class ObjectReader implements Reader {
   #toLine(text: string, isBytes: boolean, nowMs: number): string {
     const lf = text.indexOf('\n');
     const end = lf === -1 ? text.length : lf + 1;
-    this.#length += isBytes ? end : end * 3;
+    const line = text.slice(0, end);
+    this.#length += isBytes ? end : Buffer.byteLength(line);
     if (this.#length > CARRY_LIMIT) {
       this.#choose(this.body, nowMs).push(text, isBytes, nowMs);
       return '';
     }
-    this.#line.append(text.slice(0, end), isBytes);
+    this.#line.append(line, isBytes);
     if (lf !== -1) this.#lineAt = nowMs;
     return text.slice(end);
   }

@@ -76,3 +76,10 @@ test.each([
   const how = { contentType: body.includes('data:') ? contentType : undefined };
   expect(timeless(observe([Buffer.from(body)], how))).toEqual(timeless(observe([body], how)));
 });
+
+test.each([30_000, 65_000])('a first line of %i characters is read the same as text and as bytes', (length) => {
+  const body = `{"id":"${'x'.repeat(length)}","choices":[{"delta":{"content":"a"}}]}\n{"choices":[{"delta":{"content":"a"}}]}\n`;
+  const facts = timeless(observe([body], { contentType: undefined }));
+  expect(facts.tokenChunks).toBe(2);
+  expect(timeless(observe([Buffer.from(body)], { contentType: undefined }))).toEqual(facts);
+});

@@ -1,0 +1,75 @@
+import { isDeepStrictEqual, inspect } from 'node:util';
+import { ERROR_TABLE, type ErrorCode } from '../../src/errors/index.js';
+import { inPieces } from './mutate.js';
+import { hashOf, Random } from './random.js';
+
+/** A decoder or parser under test. */
+export interface Target {
+  /** A valid input with changes. */
+  make(random: Random): Buffer;
+  /** Reads an input and returns what it found, in a form that can be compared. Throws what the parser throws, and Error for a rule that is broken. */
+  read(pieces: readonly Buffer[]): unknown;
+  /** Codes that the parser may throw. Default: none. */
+  readonly throws?: readonly ErrorCode[];
+  /** The input may come in pieces, and is read as the same. Default false. */
+  readonly streamed?: boolean;
+}
+
+/** Sizes in bytes between which the time for a byte is compared, and how much more of it the larger may take: time that grows with the square takes 12 times as much. */
+const SMALL = 4096;
+const LARGE = 12 * SMALL;
+const MAX_GROWTH = 6;
+const PIECE = 512;
+
+/** @throws Error that says which rule the target breaks for this input */
+export function check(target: Target, input: Buffer): void {
+  const whole = outcome(target, [input]);
+  if (target.streamed !== true) return;
+  const cut = outcome(target, inPieces(new Random(hashOf(input)), input));
+  if (!isDeepStrictEqual(cut, whole)) throw new Error(`in pieces it is read as ${inspect(cut, { depth: 6 })}\nwhole as ${inspect(whole, { depth: 6 })}`);
+}
+
+function outcome(target: Target, pieces: readonly Buffer[]): unknown {
+  try {
+    return target.read(pieces);
+  } catch (error) {
+    const { name, code } = error as { readonly name?: unknown; readonly code?: ErrorCode };
+    if (name !== 'DynamoTracingError' || code === undefined || !Object.hasOwn(ERROR_TABLE, code) || target.throws?.includes(code) !== true) throw error;
+    return { code };
+  }
+}
+
+/**
+ * Reads the input with a part of it repeated, at two sizes. @throws Error with `input` when the larger takes far more time for each byte.
+ * No time is asserted, only the ratio of two that were taken one after the other, each the least of several.
+ */
+export function checkGrowth(target: Target, input: Buffer, random: Random): void {
+  const start = random.below(input.length + 1);
+  const part = input.subarray(start, start + 1 + (random.once(2) ? 0 : random.below(32)));
+  if (part.length === 0) return;
+  const [small, large] = [SMALL, LARGE].map((size) => repeated(input, start, part, size)) as [Buffer, Buffer];
+  for (const cut of target.streamed === true ? [LARGE * 2, PIECE] : [LARGE * 2]) {
+    const growth = (tries: number): number => nsPerByte(target, large, cut, tries) / nsPerByte(target, small, cut, tries * 4);
+    try {
+      if (growth(1) > MAX_GROWTH && growth(3) > MAX_GROWTH && growth(8) > MAX_GROWTH) throw new Error('the time for a byte grows with the length of the input');
+    } catch (error) {
+      throw Object.assign(error as Error, { input: large });
+    }
+  }
+}
+
+function repeated(input: Buffer, at: number, part: Buffer, size: number): Buffer {
+  const times = Math.ceil(Math.max(size - input.length, 0) / part.length);
+  return Buffer.concat([input.subarray(0, at), Buffer.alloc(times * part.length, part), input.subarray(at)]);
+}
+
+function nsPerByte(target: Target, bytes: Buffer, cut: number, tries: number): number {
+  const pieces = Array.from({ length: Math.ceil(bytes.length / cut) }, (_, at) => bytes.subarray(at * cut, (at + 1) * cut));
+  let least = Infinity;
+  for (let left = tries; left > 0; left -= 1) {
+    const begun = process.hrtime.bigint();
+    outcome(target, pieces);
+    least = Math.min(least, Number(process.hrtime.bigint() - begun));
+  }
+  return least / bytes.length;
+}

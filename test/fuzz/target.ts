@@ -11,6 +11,8 @@ export interface Target {
   read(pieces: readonly Buffer[]): unknown;
   /** Codes that the parser may throw. Default: none. */
   readonly throws?: readonly ErrorCode[];
+  /** What an attacker would repeat, as bytes; parts of the inputs are repeated besides. */
+  readonly repeats?: readonly string[];
   /** The input may come in pieces, and is read as the same. Default false. */
   readonly streamed?: boolean;
 }
@@ -43,19 +45,30 @@ function outcome(target: Target, pieces: readonly Buffer[]): unknown {
  * Reads the input with a part of it repeated, at two sizes. @throws Error with `input` when the larger takes far more time for each byte.
  * No time is asserted, only the ratio of two that were taken one after the other, each the least of several.
  */
-export function checkGrowth(target: Target, input: Buffer, random: Random): void {
-  const start = random.below(input.length + 1);
-  const part = input.subarray(start, start + 1 + (random.once(2) ? 0 : random.below(32)));
+export function checkGrowth(target: Target, whole: Buffer, random: Random): void {
+  const input = whole.subarray(0, SMALL / 4); // At both sizes it is the part that counts.
+  const start = placeIn(random, input);
+  const own = input.subarray(start, start + 1 + (random.once(2) ? 0 : random.below(32)));
+  const part = target.repeats === undefined || random.once(2) ? own : Buffer.from(random.pick(target.repeats), 'latin1');
   if (part.length === 0) return;
   const [small, large] = [SMALL, LARGE].map((size) => repeated(input, start, part, size)) as [Buffer, Buffer];
   for (const cut of target.streamed === true ? [LARGE * 2, PIECE] : [LARGE * 2]) {
     const growth = (tries: number): number => nsPerByte(target, large, cut, tries) / nsPerByte(target, small, cut, tries * 4);
     try {
-      if (growth(1) > MAX_GROWTH && growth(3) > MAX_GROWTH && growth(8) > MAX_GROWTH) throw new Error('the time for a byte grows with the length of the input');
+      const found = growth(1) > MAX_GROWTH && growth(3) > MAX_GROWTH ? growth(8) : 0;
+      if (found > MAX_GROWTH) throw new Error(`${found.toFixed(1)} times the time for a byte when the input is ${LARGE / SMALL} times as long (repeated: ${part.toString('hex')}, pieces of ${cut} bytes)`);
     } catch (error) {
       throw Object.assign(error as Error, { input: large });
     }
   }
+}
+
+/** The beginning, where a value of JSON or a line begins, or anywhere. */
+function placeIn(random: Random, input: Buffer): number {
+  const anywhere = random.below(input.length + 1);
+  if (random.once(3)) return anywhere;
+  const found = random.once(4) ? -1 : input.indexOf(random.pick([':', ',', '[', '\n']), anywhere);
+  return found + 1;
 }
 
 function repeated(input: Buffer, at: number, part: Buffer, size: number): Buffer {

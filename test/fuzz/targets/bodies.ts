@@ -97,6 +97,7 @@ function lines(random: Random): Buffer {
 /** Facts, the same for text as for its bytes. Of a plain text nothing can be told but the number of its pieces. */
 const observer = (make: (random: Random) => Buffer): Target => ({
   streamed: true,
+  repeats: ['[1,', '{"a":', '"usage":{', '"usage":null,', '"usage":{},', '"finish_reason":"', '"content":', '\\"', '"', 'data: x\r', 'data: x\n', '\r', '\n', ' ', '{"a":1}\n'],
   make,
   read: (pieces) => {
     const [head, body] = headAndBody(pieces);
@@ -130,6 +131,7 @@ const PARTS = [PART, PART.replace('model"', 'stream"'), PART.replace('model"', '
 /** A form of the boundary `b`. */
 export const form: Target = {
   streamed: true,
+  repeats: ['\r\n--b', '\r\n', '\r\n\r\n', PART.slice(0, -1), `\r\n${PART}`],
   make: (random) => mutateBytes(random, Buffer.from(mutateList(random, Array.from({ length: 1 + random.below(5) }, () => random.pick(PARTS))).join(''), 'latin1'), ['\r\n', '\r\n--b', '--b', '\r\n\r\n', '"', ';', 'filename=', 'name="model"', '\r']),
   read: (pieces) => {
     const scanner = new FormScanner('b', ['model', 'stream']);
@@ -140,6 +142,7 @@ export const form: Target = {
 };
 
 export const contentType: Target = {
+  repeats: [';boundary=', ';boundary="', '; ', ' '],
   make: (random) => mutateBytes(random, Buffer.from('multipart/form-data; charset=utf-8; boundary="a b;c"'), [';', '"', ' ', 'boundary=', ';boundary="']),
   read: (pieces) => {
     const boundary = formBoundary(Buffer.concat(pieces).toString('latin1'));

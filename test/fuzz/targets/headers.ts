@@ -101,6 +101,7 @@ const ERRORS = [
 
 /** Errors of any shape: what a log line says of them, and whether they tell of an upstream. */
 export const errors: Target = {
+  repeats: [' at a:1:1', ':1', ' ', '\\n    at a (b:1:1)', 'got status: '],
   make: (random) => mutatedJson(random, random.pick(ERRORS)),
   read: (pieces) => {
     const error = parsed(Buffer.concat(pieces));

@@ -69,15 +69,17 @@ const ITEM = {
 };
 
 /** What the codec reads it reads again from what it writes; nothing is reserved for what is not there. */
-function payload(name: PayloadCodecName, make: (random: Random) => Buffer): Target {
+function payload(name: PayloadCodecName, repeats: readonly string[], make: (random: Random) => Buffer): Target {
   const codec = payloadCodec(name);
   return {
     throws: INVALID,
+    repeats,
     make,
     read: (pieces) => {
       const bytes = all(pieces);
       const value = codec.decode(bytes);
-      const count = partsOf(value);
+      const { count, depth } = partsOf(value);
+      if (name === 'msgpack' && depth > 1024) throw new Error(`${depth} arrays and maps inside each other`);
       if (count > bytes.length) throw new Error(`${count} values in ${bytes.length} bytes`);
       const again = tried(() => codec.decode(codec.encode(value)));
       const item = tried(() => decodeStreamItem(codec, bytes)) as { data?: unknown } | undefined;
@@ -87,20 +89,20 @@ function payload(name: PayloadCodecName, make: (random: Random) => Buffer): Targ
   };
 }
 
-/** Arrays, objects and everything else in a value, without recursion. */
-function partsOf(value: unknown): number {
-  const left = [value];
-  let count = 0;
-  for (let next = left.pop(); left.length > 0 || next !== undefined; next = left.pop()) {
-    count += 1;
-    if (typeof next === 'object' && next !== null && !(next instanceof Uint8Array)) for (const inner of Object.values(next)) left.push(inner);
+/** How many arrays, objects and other values there are, and how deep; without recursion. */
+function partsOf(value: unknown): { readonly count: number; readonly depth: number } {
+  let [count, depth, level] = [0, 0, [value]];
+  while (level.length > 0) {
+    count += level.length;
+    level = level.flatMap((one) => (typeof one === 'object' && one !== null && !(one instanceof Uint8Array) ? (Object.values(one) as unknown[]) : []));
+    if (level.length > 0) depth += 1;
   }
-  return count;
+  return { count, depth };
 }
 
-export const json = payload('json', (random) => mutatedJson(random, ITEM));
+export const json = payload('json', ['[', '{"a":', '12345678901234567890,', '\\', '"', '.1111111111111111', '1'], (random) => mutatedJson(random, ITEM));
 
-export const msgpack = payload('msgpack', (random) => {
+export const msgpack = payload('msgpack', ['\x91', '\x81\xa1a', '\xdd\x00\x00\xff\xff', '\xdf\x00\x00\x0f\xff', '\x81'], (random) => {
   const value = random.once(2) ? mutateJson(random, ITEM) : { ...ITEM, bytes: Buffer.from('abc') };
   const bytes = Buffer.from(payloadCodec('msgpack').encode(value));
   return random.once(8) ? bytes : mutateBytes(random, bytes, ['\xdd\xff\xff\xff\xff', '\xdf\x7f\xff\xff\xff', '\xdc\xff\xff', '\x91', '\x81', '\xc7\x01\x02', '\xcf', '\xd3', '\xa1\xff', '\xc1']);

@@ -43,6 +43,7 @@ export const modelCard: Target = {
 
 /** `config.json` and its kin, as Python writes them. */
 export const modelFile: Target = {
+  repeats: [' ', 'NaN ', '[NaN,', ', ', '\n'],
   throws: ['ERR_OPTION_INVALID'],
   make: (random) => mutateBytes(random, Buffer.from(`{"max_position_embeddings": 4096, "text_config": {"a": [NaN, -Infinity , 1.5]},\n  "b": Infinity, "template": "[NaN]"}`), ['NaN', 'Infinity', '-', ' ', '\n', ',', ':', '[', ']', '"']),
   read: (pieces) => readModelJson(Buffer.concat(pieces), 'config.json'),

@@ -17,10 +17,12 @@ export interface Target {
   readonly streamed?: boolean;
 }
 
-/** Sizes in bytes between which the time for a byte is compared, and how much more of it the larger may take: time that grows with the square takes 12 times as much. */
+/** Sizes in bytes between which the time for a byte is compared. */
 const SMALL = 4096;
 const LARGE = 12 * SMALL;
-const MAX_GROWTH = 6;
+const HUGE = 4 * LARGE;
+/** How much more time for a byte LARGE may take than SMALL, and HUGE than LARGE: a square takes 12 and 4 times as much. A bound that only the larger reaches shows in the first alone. */
+const MAX_GROWTH = [6, 2.5] as const;
 const PIECE = 512;
 
 /** @throws Error that says which rule the target breaks for this input */
@@ -42,21 +44,22 @@ function outcome(target: Target, pieces: readonly Buffer[]): unknown {
 }
 
 /**
- * Reads the input with a part of it repeated, at two sizes. @throws Error with `input` when the larger takes far more time for each byte.
- * No time is asserted, only the ratio of two that were taken one after the other, each the least of several.
+ * Reads the input with a part of it repeated, at several sizes. @throws Error with `input` when a larger one takes far more time for each byte.
+ * No time is asserted, only ratios of times that were taken one after the other, each the least of several.
  */
 export function checkGrowth(target: Target, whole: Buffer, random: Random): void {
-  const input = whole.subarray(0, SMALL / 4); // At both sizes it is the part that counts.
+  const input = whole.subarray(0, SMALL / 4); // At every size it is the repeated part that counts.
   const start = placeIn(random, input);
   const own = input.subarray(start, start + 1 + (random.once(2) ? 0 : random.below(32)));
   const part = target.repeats === undefined || random.once(2) ? own : Buffer.from(random.pick(target.repeats), 'latin1');
   if (part.length === 0) return;
-  const [small, large] = [SMALL, LARGE].map((size) => repeated(input, start, part, size)) as [Buffer, Buffer];
-  for (const cut of target.streamed === true ? [LARGE * 2, PIECE] : [LARGE * 2]) {
-    const growth = (tries: number): number => nsPerByte(target, large, cut, tries) / nsPerByte(target, small, cut, tries * 4);
+  const sized = (size: number): Buffer => repeated(input, start, part, size);
+  const [small, large] = [sized(SMALL), sized(LARGE)];
+  for (const cut of target.streamed === true ? [HUGE * 2, PIECE] : [HUGE * 2]) {
+    const growth = (from: Buffer, to: Buffer, tries: number): number => nsPerByte(target, to, cut, tries) / nsPerByte(target, from, cut, tries * 4);
     try {
-      const found = growth(1) > MAX_GROWTH && growth(3) > MAX_GROWTH ? growth(8) : 0;
-      if (found > MAX_GROWTH) throw new Error(`${found.toFixed(1)} times the time for a byte when the input is ${LARGE / SMALL} times as long (repeated: ${part.toString('hex')}, pieces of ${cut} bytes)`);
+      if (growth(small, large, 1) < MAX_GROWTH[0] || growth(small, large, 4) < MAX_GROWTH[0] || growth(large, sized(HUGE), 5) < MAX_GROWTH[1]) continue;
+      throw new Error(`the time for a byte grows with the length of the input (repeated: ${part.toString('hex')}, pieces of ${cut} bytes)`);
     } catch (error) {
       throw Object.assign(error as Error, { input: large });
     }

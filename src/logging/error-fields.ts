@@ -3,6 +3,9 @@ import { isError, type LogFields } from './entry.js';
 
 const MAX_TEXT = 1024;
 const MAX_FRAMES = 20;
+/** Characters of a message that are searched for in its stack, and places at which the whole of it may stand: a name may repeat its beginning. */
+const MAX_SEARCHED = 64;
+const MAX_TRIES = 8;
 const MAX_CAUSES = 4;
 const FRAME = /^\s+at .*(?::\d+:\d+\)?|\(native\)|<anonymous>\)?)$/;
 
@@ -44,12 +47,20 @@ function codeOf(error: unknown): string | number | undefined {
 /** The frames alone. A message can have lines that look like frames: everything up to its end is cut first. */
 function framesOf(stack: unknown, message: unknown): string | undefined {
   if (typeof stack !== 'string') return undefined;
-  const at = typeof message === 'string' && message !== '' ? stack.indexOf(message) : -1;
-  const lines = (at === -1 ? stack : stack.slice(at + (message as string).length)).split('\n');
+  const lines = stack.slice(typeof message === 'string' && message !== '' ? endOfMessage(stack, message) : 0).split('\n');
   let first = lines.length;
   while (first > 0 && FRAME.test(lines[first - 1] as string)) first -= 1;
-  const frames = lines.slice(first, first + MAX_FRAMES).map((line) => line.trim());
+  const frames = lines.slice(first, first + MAX_FRAMES).map((line) => line.trim().slice(0, MAX_TEXT));
   return frames.length === 0 ? undefined : frames.join('\n');
+}
+
+/** Where the message ends in the stack; 0 when it is not there. Only its beginning is searched for: to search for a long text can take as long as the product of both lengths. */
+function endOfMessage(stack: string, message: string): number {
+  const beginning = message.slice(0, MAX_SEARCHED);
+  for (let at = stack.indexOf(beginning), tries = 1; at !== -1 && tries <= MAX_TRIES; at = stack.indexOf(beginning, at + 1), tries += 1) {
+    if (stack.startsWith(message, at)) return at + message.length;
+  }
+  return 0;
 }
 
 function bounded(text: string | undefined): string | undefined {

@@ -39,14 +39,16 @@ export class FormScanner {
       const start = this.#rest.indexOf(this.#delimiter);
       if (start === -1) return this.#keep(this.#rest.length - this.#delimiter.length + 1);
       const head = start + this.#delimiter.length;
-      const headEnd = this.#rest.indexOf(HEAD_END, head);
-      if (headEnd === -1 && this.#rest.length - head <= MAX_HEAD) return this.#keep(start);
-      const name = headEnd === -1 || headEnd - head > MAX_HEAD ? undefined : this.#wanted(this.#rest.slice(head, headEnd));
+      // No further than a head may be long: of many parts without an end each would be searched to the end of the piece.
+      const near = this.#rest.slice(head, head + MAX_HEAD + HEAD_END.length);
+      const headLength = near.indexOf(HEAD_END);
+      if (headLength === -1 && near.length < MAX_HEAD + HEAD_END.length) return this.#keep(start);
+      const name = headLength === -1 ? undefined : this.#wanted(near.slice(0, headLength));
       if (name === undefined) {
         this.#keep(head);
         continue;
       }
-      const value = headEnd + HEAD_END.length;
+      const value = head + headLength + HEAD_END.length;
       const end = this.#rest.indexOf(this.#delimiter, value);
       if (end === -1 && this.#rest.length - value <= MAX_VALUE + this.#delimiter.length) return this.#keep(start);
       if (end !== -1 && end - value <= MAX_VALUE) this.fields.set(name, Buffer.from(this.#rest.slice(value, end), 'latin1').toString('utf8'));

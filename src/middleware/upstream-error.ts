@@ -27,10 +27,10 @@ const SIGNS: readonly ((error: unknown) => boolean)[] = [
   (error) => errorFact(error, 'isAxiosError') === true && statusOf(error) !== undefined,
   // AI SDK, undici, AWS.
   (error) => has(error, 'responseBody') && statusOf(error) !== undefined,
-  (error) => String(errorFact(error, 'code')).startsWith('UND_ERR_RESPONSE'),
+  (error) => textOf(error, 'code').startsWith('UND_ERR_RESPONSE'),
   (error) => typeof errorFact(errorFact(error, '$metadata'), 'httpStatusCode') === 'number',
   // Google's keeps nothing but the status: its message is the answer's body.
-  (error) => /^(?:got status: [^{]*)?\{"error":/.test(String(errorFact(error, 'message'))) && statusOf(error) !== undefined,
+  (error) => /^(?:got status: [^{]*)?\{"error":/.test(textOf(error, 'message')) && statusOf(error) !== undefined,
 ];
 
 function statusOf(value: unknown): number | undefined {
@@ -57,6 +57,12 @@ const STATUS_OF_TYPE: Readonly<Record<string, number>> = {
 
 function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null;
+}
+
+/** Whatever was thrown: a value that is no text may have no form as one. */
+function textOf(error: unknown, name: string): string {
+  const value = errorFact(error, name);
+  return typeof value === 'string' ? value : '';
 }
 
 function has(error: unknown, name: string): boolean {

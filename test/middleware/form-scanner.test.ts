@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { formBoundary, FormScanner } from '../../src/middleware/form-scanner.js';
+import { charactersSearched } from '../support/characters-searched.js';
 
 const BOUNDARY = '----WebKitFormBoundary7MA4YWxkTrZu0gW';
 const field = (name: string, value: string): string => `--${BOUNDARY}\r\nContent-Disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`;
@@ -68,9 +69,30 @@ describe('the fields of a form', () => {
     expect(scan(inPieces(bytes(part, field('stream', 'true'), END), 50))).toEqual({ stream: 'true' });
   });
 
+  test('are found in a part whose head has 1,024 bytes, wherever it is cut', () => {
+    const rest = '\r\nContent-Disposition: form-data; name="model"';
+    const part = bytes(`--${BOUNDARY}\r\nX-Pad: ${'p'.repeat(1024 - rest.length - 9)}${rest}\r\n\r\nm\r\n`, END);
+    for (let cut = 1024; cut <= part.length; cut += 1) expect([cut, scan([part.subarray(0, cut), part.subarray(cut)])]).toEqual([cut, { model: 'm' }]);
+  });
+
   test('are not found where lines end without a carriage return, which no form may have', () => {
     const form2 = bytes(field('model', 'm').replaceAll('\r\n', '\n'), END.replaceAll('\r\n', '\n'));
     for (const size of [1, form2.length]) expect(scan(inPieces(form2, size))).toEqual({});
+  });
+});
+
+describe('a form twice as long takes about twice the work', () => {
+  const fill = (unit: string, length: number): Buffer => bytes(unit.repeat(Math.ceil(length / unit.length)));
+  const PART = `\r\n--${BOUNDARY}`;
+  test.each<[string, (size: number) => Buffer]>([
+    ['boundaries whose parts have no end of their head', (size) => fill(PART, size)],
+    ['boundaries whose parts have no end of their head until the last', (size) => Buffer.concat([fill(PART, size), bytes('\r\n\r\n', END)])],
+    ['parts of a wanted name that do not end', (size) => fill(`${PART}\r\nContent-Disposition: form-data; name="model"\r\n\r\n`, size)],
+    ['parts of a wanted name that are too long', (size) => fill(`${PART}\r\nContent-Disposition: form-data; name="model"\r\n\r\n${'x'.repeat(257)}`, size)],
+    ['line ends', (size) => fill('\r\n', size)],
+  ])('%s', (_title, form) => {
+    const [once, twice] = [2 ** 16, 2 ** 17].map((size) => charactersSearched(() => void scan([form(size)]))) as [number, number];
+    expect(twice).toBeLessThan(once * 2.5);
   });
 });
 

@@ -110,3 +110,10 @@ test.each<[string, unknown]>([
   expect(upstreamStatus(error)).toBeUndefined();
   expect(classifyThrown(error).message).toBe('text');
 });
+
+test.each([
+  ['a message', { message: { toString: 1 }, status: 500 }],
+  ['a code', { code: Object.create(null) as object, status: 500 }],
+])('an error with %s that has no form as text tells of no upstream', (_title, error) => {
+  expect(upstreamStatus(error)).toBeUndefined();
+});

@@ -1,5 +1,5 @@
 import type { SpanAttribute } from '../record/index.js';
-import { attributeText, connectionProblems, groupBy, matchTree, parseTreePattern, wildcard, type HarnessTrace } from '../trace/index.js';
+import { attributeText, connectionProblems, groupBy, matchTree, parseTreePattern, matchesWildcard, type HarnessTrace } from '../trace/index.js';
 import { invalidOption } from '../../internal/index.js';
 import { fieldDifferences, patternText, result, type CheckResult, type FieldPatterns } from './result.js';
 
@@ -34,7 +34,7 @@ function attributeKeys(pattern: string): string[] {
 
 export function checkSpanAttributes(given: HarnessTrace, name: string, attributes: FieldPatterns): CheckResult {
   const trace = traceOption('toHaveSpanAttributes', given);
-  const named = trace.spans.filter((span) => wildcard(name).test(span.name));
+  const named = trace.spans.filter((span) => matchesWildcard(name, span.name));
   const differences = named.map((span) => fieldDifferences(span.attributes, attributes));
   const closest = differences.reduce<string[] | undefined>((best, next) => (best === undefined || next.length < best.length ? next : best), undefined);
   return result(closest?.length === 0, `a span ${name} with attributes`, () => ({

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createGunzip } from 'node:zlib';
 import { numberOption, readOptions } from '../../internal/index.js';
+import { decodeJson } from '../../protocol/index.js';
 import type { CapturedRecord, FinishedSpan } from '../record/index.js';
 import { LoopbackServer } from '../servers/index.js';
 import { recordsOf, spansOf, type LogsRequest, type TracesRequest } from './convert.js';
@@ -71,7 +72,7 @@ export class Collector extends LoopbackServer {
   }
 
   #take(path: string | undefined, json: boolean, body: Buffer): void {
-    const read = (schema: Schema): unknown => (json ? JSON.parse(body.toString('utf8')) : readMessage(body, schema));
+    const read = (schema: Schema): unknown => (json ? decodeJson(body) : readMessage(body, schema));
     if (path === '/v1/traces') this.sink.spans(spansOf(read(TRACES) as TracesRequest));
     if (path === '/v1/logs') this.sink.records(recordsOf(read(LOGS) as LogsRequest));
   }

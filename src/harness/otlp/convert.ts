@@ -1,3 +1,4 @@
+import { DynamoTracingError } from '../../errors/index.js';
 import { kindName, recordOfFields, statusName, type CapturedRecord, type FinishedSpan, type SpanAttribute } from '../record/index.js';
 
 // OTLP in its JSON encoding; the protobuf reader gives the same. Every field may be missing.
@@ -27,8 +28,9 @@ interface OtlpSpan {
   readonly status?: { readonly code?: number | string; readonly message?: string };
   readonly flags?: number;
 }
+interface OtlpLog { readonly severityText?: string; readonly body?: AnyValue; readonly attributes?: readonly KeyValue[]; readonly traceId?: string; readonly spanId?: string }
 export interface TracesRequest { readonly resourceSpans?: readonly { readonly resource?: Resource; readonly scopeSpans?: readonly { readonly scope?: { readonly name?: string }; readonly spans?: readonly OtlpSpan[] }[] }[] }
-export interface LogsRequest { readonly resourceLogs?: readonly { readonly resource?: Resource; readonly scopeLogs?: readonly { readonly logRecords?: readonly { readonly severityText?: string; readonly body?: AnyValue; readonly attributes?: readonly KeyValue[]; readonly traceId?: string; readonly spanId?: string }[] }[] }[] }
+export interface LogsRequest { readonly resourceLogs?: readonly { readonly resource?: Resource; readonly scopeLogs?: readonly { readonly logRecords?: readonly OtlpLog[] }[] }[] }
 
 /** OTLP numbers kinds from 1, the SDK from 0. */
 const KIND_NAMES: Readonly<Record<string, number>> = { SPAN_KIND_INTERNAL: 1, SPAN_KIND_SERVER: 2, SPAN_KIND_CLIENT: 3, SPAN_KIND_PRODUCER: 4, SPAN_KIND_CONSUMER: 5 };
@@ -36,12 +38,21 @@ const STATUS_NAMES: Readonly<Record<string, number>> = { STATUS_CODE_OK: 1, STAT
 const HAS_REMOTE = 0x100;
 const IS_REMOTE = 0x200;
 
-/** The spans of an export request. */
-export function spansOf({ resourceSpans = [] }: TracesRequest): FinishedSpan[] {
-  return resourceSpans.flatMap(({ resource, scopeSpans = [] }) => {
+/** The spans of an export request. @throws ERR_MESSAGE_INVALID */
+export function spansOf(request: TracesRequest): FinishedSpan[] {
+  return read(() => (request.resourceSpans ?? []).flatMap(({ resource, scopeSpans = [] }) => {
     const service = serviceOf(resource);
     return scopeSpans.flatMap(({ scope, spans = [] }) => spans.map((span) => finishedSpan(span, scope?.name ?? '', service)));
-  });
+  }));
+}
+
+/** JSON from any program may have any shape and depth: the types above promise nothing. */
+function read<T>(convert: () => T): T {
+  try {
+    return convert();
+  } catch (cause) {
+    throw new DynamoTracingError('ERR_MESSAGE_INVALID', 'the export request is not what OTLP allows', { cause });
+  }
 }
 
 function finishedSpan(span: OtlpSpan, tracer: string, service: string | undefined): FinishedSpan {
@@ -69,13 +80,17 @@ function finishedSpan(span: OtlpSpan, tracer: string, service: string | undefine
   };
 }
 
-/** The log records of an export request. */
-export function recordsOf({ resourceLogs = [] }: LogsRequest): CapturedRecord[] {
-  const logs = resourceLogs.flatMap(({ resource, scopeLogs = [] }) => scopeLogs.flatMap(({ logRecords = [] }) => logRecords.map((log) => ({ ...log, service: serviceOf(resource) }))));
-  return logs.map(({ severityText = 'info', body, attributes, traceId, spanId, service }) => {
-    const ids = { ...(traceId ? { trace_id: traceId.toLowerCase() } : {}), ...(spanId ? { span_id: spanId.toLowerCase() } : {}) };
-    return { ...recordOfFields({ ...attributesOf(attributes), ...ids, level: severityText, message: body === undefined ? '' : valueOf(body) }), service };
-  });
+/** The log records of an export request. @throws ERR_MESSAGE_INVALID */
+export function recordsOf(request: LogsRequest): CapturedRecord[] {
+  return read(() => (request.resourceLogs ?? []).flatMap(({ resource, scopeLogs = [] }) => {
+    const service = serviceOf(resource);
+    return scopeLogs.flatMap(({ logRecords = [] }) => logRecords.map((log) => ({ ...recordOfLog(log), service })));
+  }));
+}
+
+function recordOfLog({ severityText = 'info', body, attributes, traceId, spanId }: OtlpLog): CapturedRecord {
+  const ids = { ...(traceId ? { trace_id: traceId.toLowerCase() } : {}), ...(spanId ? { span_id: spanId.toLowerCase() } : {}) };
+  return recordOfFields({ ...attributesOf(attributes), ...ids, level: severityText, message: body === undefined ? '' : valueOf(body) });
 }
 
 function serviceOf(resource: Resource | undefined): string | undefined {

@@ -2,4 +2,4 @@ export { AUDITED_HEADERS, keysOf, hopHeaders, idsOf, isCanonical, isIdOrPart, tr
 export { connectionProblems } from './connected.js';
 export { HarnessTrace } from './harness-trace.js';
 export { matchTree, parseTreePattern } from './tree-pattern.js';
-export { attributeText, buildTree, groupBy, treeRows, treeText, wildcard, type SpanNode, type TreeOptions } from './tree.js';
+export { attributeText, buildTree, groupBy, treeRows, treeText, matchesWildcard, type SpanNode, type TreeOptions } from './tree.js';

@@ -1,6 +1,6 @@
 import { invalidOption } from '../../internal/index.js';
 import type { FinishedSpan } from '../record/index.js';
-import { attributeText, wildcard, type SpanNode } from './tree.js';
+import { attributeText, matchesWildcard, type SpanNode } from './tree.js';
 
 /** One line of a tree pattern with what is indented below it. */
 interface PatternNode {
@@ -121,7 +121,7 @@ function further(a: TreeMismatch, b: TreeMismatch | undefined): TreeMismatch | u
 }
 
 function matchNode(pattern: PatternNode, node: SpanNode, parent: string, nextLine: number): TreeMismatch | undefined {
-  if (!wildcard(pattern.name).test(node.span.name)) return { line: pattern.line, reason: `${JSON.stringify(pattern.name)} is expected under ${parent}, the span there is ${quoted(node.span)}` };
+  if (!matchesWildcard(pattern.name, node.span.name)) return { line: pattern.line, reason: `${JSON.stringify(pattern.name)} is expected under ${parent}, the span there is ${quoted(node.span)}` };
   for (const attribute of pattern.attributes) {
     const reason = attributeMismatch(attribute, node.span);
     if (reason !== undefined) return { line: pattern.line, reason };
@@ -133,7 +133,7 @@ function attributeMismatch({ key, value, literal }: AttributePattern, span: Fini
   const seen = spanFact(span, key);
   const wanted = literal ? JSON.stringify(value) : value;
   if (seen === undefined) return `${quoted(span)} has no ${key}, expected ${wanted}`;
-  const agrees = literal ? seen === value : wildcard(value).test(seen);
+  const agrees = literal ? seen === value : matchesWildcard(value, seen);
   return agrees ? undefined : `${quoted(span)} has ${key}=${JSON.stringify(seen)}, expected ${wanted}`;
 }
 

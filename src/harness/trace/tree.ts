@@ -71,7 +71,7 @@ function details(span: FinishedSpan, { attributes, times }: TreeOptions, service
 
 function isShown(key: string, attributes: TreeOptions['attributes']): boolean {
   if (attributes === undefined || typeof attributes === 'boolean') return attributes === true;
-  return attributes.some((pattern) => wildcard(pattern).test(key));
+  return attributes.some((pattern) => matchesWildcard(pattern, key));
 }
 
 function shownValue(value: SpanAttribute): string {
@@ -86,7 +86,17 @@ export function attributeText(value: SpanAttribute): string {
   return String(value);
 }
 
-/** `*` stands for any text, everything else for itself. */
-export function wildcard(pattern: string): RegExp {
-  return new RegExp(`^${pattern.split('*').map((part) => part.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')).join('[^]*')}$`);
+/** Whether `text` is as the pattern: `*` stands for any text, everything else for itself. Each part is looked for once: no going back. */
+export function matchesWildcard(pattern: string, text: string): boolean {
+  const [first = '', ...parts] = pattern.split('*');
+  const last = parts.pop();
+  if (last === undefined) return text === first;
+  if (!text.startsWith(first)) return false;
+  let at = first.length;
+  for (const part of parts) {
+    const found = text.indexOf(part, at);
+    if (found === -1) return false;
+    at = found + part.length;
+  }
+  return text.length - last.length >= at && text.endsWith(last);
 }

@@ -48,7 +48,10 @@ const MIN_TEXT = 8;
 const FIELD = /^(?:\ufeff|\u00ef\u00bb\u00bf)?(?:data|event|id|retry)?:/;
 /** A beginning of what FIELD matches. */
 const PART_OF_FIELD = /^(?:\ufeff|\u00ef(?:\u00bb(?:\u00bf)?)?)?(?:d(?:a(?:ta?)?)?|e(?:v(?:e(?:nt?)?)?)?|i(?:d)?|r(?:e(?:t(?:ry?)?)?)?)?$/;
-const OBJECT = /^\s*\{\s*(?:["}]|$)/;
+/** White space is JSON's own, here and in every search: `\s` would match characters of a text whose bytes it does not match. */
+const OBJECT = /^[ \t\r\n]*\{[ \t\r\n]*(?:["}]|$)/;
+/** A beginning of what OBJECT matches: where the first piece ends must not decide. */
+const PART_OF_OBJECT = /^[ \t\r\n]*(?:\{[ \t\r\n]*)?$/;
 
 /**
  * What a body is by its beginning; undefined when more of it is needed. `isLast` says that no more will come; `isBytes` that each
@@ -57,9 +60,8 @@ const OBJECT = /^\s*\{\s*(?:["}]|$)/;
 export function kindByStart({ type, failed }: BodyHead, start: string, isBytes: boolean, isLast: boolean): BodyKind | undefined {
   if (type === 'text') return kindOfText(start, isBytes, isLast);
   if (FIELD.test(start)) return 'events';
-  const begin = start.slice(0, MAX_START);
-  if (OBJECT.test(begin)) return type === 'lines' && !failed ? 'lines' : type === 'json' || failed ? 'json' : 'object';
-  if (!isLast && start.length < MAX_START && (PART_OF_FIELD.test(start) || /^\s*$/.test(start))) return undefined;
+  if (!isLast && start.length < MAX_START && (PART_OF_FIELD.test(start) || PART_OF_OBJECT.test(start))) return undefined;
+  if (OBJECT.test(start.slice(0, MAX_START))) return type === 'lines' && !failed ? 'lines' : type === 'json' || failed ? 'json' : 'object';
   return type === 'events' || type === 'lines' ? 'timed' : 'unread';
 }
 

@@ -92,7 +92,7 @@ export class EventReader implements EventSink {
   }
 
   #readError(data: string, isBytes: boolean): void {
-    if (data.trimStart().startsWith('{')) return this.facts.add(pickJson(data, this.#plan.shape, isBytes), true);
+    if (/^[ \t\r\n]*\{/.test(data)) return this.facts.add(pickJson(data, this.#plan.shape, isBytes), true);
     const message = data.slice(0, MAX_PLAIN_ERROR);
     this.facts.fail(message === '' ? {} : { message: isBytes ? utf8OfBytes(message) : message });
   }
@@ -123,7 +123,7 @@ function hasValue(data: string, key: string): boolean {
   return false;
 }
 
-const TYPE_FIRST = /^\s*\{\s*"type"\s*:\s*"([^"\\]*)"/;
+const TYPE_FIRST = /^[ \t\r\n]*\{[ \t\r\n]*"type"[ \t\r\n]*:[ \t\r\n]*"([^"\\]*)"/;
 const TYPE_ONLY: Shape = { type: 'type' };
 
 /** The `type` in the data, for a stream without `event` fields. */

@@ -11,7 +11,7 @@ import type { StreamReader } from './stream-reader.js';
  */
 export class ObjectReader implements Reader {
   readonly #line = new BoundedStore(CARRY_LIMIT);
-  /** Bytes in the line, at most. */
+  /** Bytes in the line. */
   #length = 0;
   #lineAt: number | undefined;
   #chosen: Reader | undefined;
@@ -46,18 +46,19 @@ export class ObjectReader implements Reader {
   #toLine(text: string, isBytes: boolean, nowMs: number): string {
     const lf = text.indexOf('\n');
     const end = lf === -1 ? text.length : lf + 1;
-    this.#length += isBytes ? end : end * 3;
+    const line = text.slice(0, end);
+    this.#length += isBytes ? end : Buffer.byteLength(line);
     if (this.#length > CARRY_LIMIT) {
       this.#choose(this.body, nowMs).push(text, isBytes, nowMs);
       return '';
     }
-    this.#line.append(text.slice(0, end), isBytes);
+    this.#line.append(line, isBytes);
     if (lf !== -1) this.#lineAt = nowMs;
     return text.slice(end);
   }
 
   #decide(rest: string, isBytes: boolean, nowMs: number): void {
-    const next = rest.search(/\S/);
+    const next = rest.search(/[^ \t\r\n]/);
     if (next === -1) return;
     const first = this.#line.take() ?? '';
     const chosen = rest[next] === '{' && isWhole(first) ? this.lines : this.body;
@@ -77,5 +78,5 @@ function isWhole(line: string): boolean {
   const cursor = new JsonCursor(line);
   cursor.next();
   cursor.skip();
-  return cursor.at !== -1 && line.slice(cursor.at).trim() === '';
+  return cursor.at !== -1 && /^[ \t\r\n]*$/.test(line.slice(cursor.at));
 }

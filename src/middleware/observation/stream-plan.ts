@@ -21,6 +21,8 @@ export interface TypedPlan {
 
 export type Plan = ChunkPlan | TypedPlan;
 
+/** White space of JSON. */
+const BLANKS = '[ \\t\\r\\n]*';
 const plans = new WeakMap<Dialect, Plan>();
 
 /** How a dialect's stream is read, prepared once for each dialect. */
@@ -36,12 +38,12 @@ function makePlan({ stream, body }: Dialect): Plan {
 }
 
 function chunkPlan({ shape, anchor, content, finish }: ChunkStream): ChunkPlan {
-  const filled = `"(?:${content.join('|')})"\\s*:\\s*(?:"[^"]|\\[\\s*[{"]|\\{\\s*")`;
+  const filled = `"(?:${content.join('|')})"${BLANKS}:${BLANKS}(?:"[^"]|\\[${BLANKS}[{"]|\\{${BLANKS}")`;
   return { kind: 'chunks', shape, anchor: keyEnd(anchor), content: new RegExp(filled, 'g'), finish: keyEnd(finish) };
 }
 
 function typedPlan({ shape, events, content, untyped }: TypedStream): TypedPlan {
-  const empty = new RegExp(`"(?:${content.join('|')})"\\s*:\\s*""`);
+  const empty = new RegExp(`"(?:${content.join('|')})"${BLANKS}:${BLANKS}""`);
   return { kind: 'typed', shape, events: new Map(Object.entries(events)), empty, untyped: untyped && chunkPlan({ ...untyped, shape }) };
 }
 

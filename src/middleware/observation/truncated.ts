@@ -1,6 +1,6 @@
 import { valueAt, type Found } from './pick-json.js';
 
-const FINISH = /"(?:finish_reason|stop_reason)"\s*:\s*"([^"\\]{1,64})"/g;
+const FINISH = /"(?:finish_reason|stop_reason)"[ \t\r\n]*:[ \t\r\n]*"([^"\\]{1,64})"/g;
 const USAGE = '"usage"';
 /** Every try may read to the end of the text. */
 const MAX_TRIES = 8;
@@ -14,7 +14,7 @@ export function readTail(tail: string, isBytes: boolean): Found {
   for (const match of tail.matchAll(FINISH)) found.finish = match[1];
   let at = tail.lastIndexOf(USAGE);
   for (let tries = 0; at !== -1 && found.usage === undefined && tries < MAX_TRIES; tries += 1) {
-    const colon = /\s*:\s*(?=\{)/y;
+    const colon = /[ \t\r\n]*:[ \t\r\n]*(?=\{)/y;
     colon.lastIndex = at + USAGE.length;
     if (colon.test(tail)) found.usage = valueAt(tail, colon.lastIndex, isBytes);
     at = at === 0 ? -1 : tail.lastIndexOf(USAGE, at - 1);

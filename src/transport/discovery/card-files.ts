@@ -76,10 +76,19 @@ async function checked(path: string, create: Blake3Module['blake3']['create']): 
 }
 
 async function readJson(path: string): Promise<Readonly<Record<string, unknown>>> {
+  try {
+    return readModelJson(await readFile(path), path);
+  } catch (cause) {
+    throw errorFact(cause, 'code') === 'ERR_OPTION_INVALID' ? cause : refuse(path, 'cannot be read', cause);
+  }
+}
+
+/** The object in a JSON file of a model. @throws ERR_OPTION_INVALID with `file` */
+export function readModelJson(bytes: Buffer, path: string): Readonly<Record<string, unknown>> {
   let value: unknown;
   try {
-    // Python writes numbers so, and Dynamo reads them.
-    value = JSON.parse((await readFile(path, 'utf8')).replace(/(?<=[:[,]\s*)-?(?:Infinity|NaN)(?=\s*[,\]}])/g, 'null'));
+    // Python writes numbers so, and Dynamo reads them. What stands before is matched, not looked back for, which each blank of a long run would do anew.
+    value = JSON.parse(bytes.toString('utf8').replace(/([:[,]\s*)-?(?:Infinity|NaN)(?=\s*[,\]}])/g, '$1null'));
   } catch (cause) {
     throw refuse(path, 'is no JSON', cause);
   }

@@ -56,3 +56,30 @@ test('JSON spread over several data lines is one event', () => {
   const body = spread(chat({ content: 'a' })) + spread(chat({}, { usage: { prompt_tokens: 3, completion_tokens: 1 } }, { finish_reason: 'stop' }));
   expect(observe([body])).toMatchObject({ tokenChunks: 1, inputTokens: 3, outputTokens: 1, finishReason: 'stop' });
 });
+
+test.each([
+  ['a brace that no key follows', '{x\n\n'],
+  ['blanks, a brace and blanks', ' \n{ \n x'],
+  ['an object', ' { "model": "m" }'],
+])('where the first piece ends does not decide what a body without a type is: %s', (_title, body) => {
+  const whole = timeless(observe([body], { contentType: undefined }));
+  for (let cut = 0; cut <= body.length; cut += 1) expect([cut, timeless(observe([body.slice(0, cut), body.slice(cut)], { contentType: undefined }))]).toEqual([cut, whole]);
+});
+
+test.each([
+  ['a byte order mark after a key', 'data: {"choices":[{"delta":{"content"\ufeff:"a"}}]}\n\n'],
+  ['a line separator before a value', 'data: {"choices":[{"delta":{"content":\u2028"a"}}]}\n\n'],
+  ['a no-break space in an error', 'event: error\ndata: \u00a0{"message":"m"}\n\n'],
+  ['a line separator before an object', '\u2028{"model":"m"}', undefined],
+  ['a byte order mark between lines', '{"model":"m"}\n\ufeff{"model":"n"}\n', undefined],
+])('white space that JSON does not have is read the same as text and as bytes: %s', (_title, body, contentType: string | undefined = 'text/event-stream') => {
+  const how = { contentType: body.includes('data:') ? contentType : undefined };
+  expect(timeless(observe([Buffer.from(body)], how))).toEqual(timeless(observe([body], how)));
+});
+
+test.each([30_000, 65_000])('a first line of %i characters is read the same as text and as bytes', (length) => {
+  const body = `{"id":"${'x'.repeat(length)}","choices":[{"delta":{"content":"a"}}]}\n{"choices":[{"delta":{"content":"a"}}]}\n`;
+  const facts = timeless(observe([body], { contentType: undefined }));
+  expect(facts.tokenChunks).toBe(2);
+  expect(timeless(observe([Buffer.from(body)], { contentType: undefined }))).toEqual(facts);
+});

@@ -10,10 +10,9 @@ const RECORD = { type: 'Endpoint', component: 'backend', endpoint: 'generate', n
 export const discoveryRecord: Target = {
   make: (random) => mutatedJson(random, random.once(4) ? { ...RECORD, transport: { nats_tcp: 'a.b-1f' } } : RECORD),
   read: (pieces) => {
-    const record = decodeInstance(Buffer.concat(pieces));
-    if (record.kind !== 'instance') return record;
-    if (isUnicode(pieces)) sameAgain(record, ({ instance }) => decodeInstance(Buffer.from(encodeInstance(instance))));
-    return record;
+    const decoded = decodeInstance(Buffer.concat(pieces));
+    if (decoded.kind === 'record' && isUnicode(pieces)) sameAgain(decoded, ({ record }) => decodeInstance(Buffer.from(encodeInstance(record))));
+    return decoded;
   },
 };
 

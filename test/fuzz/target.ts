@@ -58,7 +58,9 @@ export function checkGrowth(target: Target, whole: Buffer, random: Random): void
   for (const cut of target.streamed === true ? [HUGE * 2, PIECE] : [HUGE * 2]) {
     const growth = (from: Buffer, to: Buffer, tries: number): number => nsPerByte(target, to, cut, tries) / nsPerByte(target, from, cut, tries * 4);
     try {
-      if (growth(small, large, 1) < MAX_GROWTH[0] || growth(small, large, 4) < MAX_GROWTH[0] || growth(large, sized(HUGE), 5) < MAX_GROWTH[1]) continue;
+      const isLinear = (tries: number): boolean => growth(small, large, tries) < MAX_GROWTH[0] || growth(large, sized(HUGE), tries) < MAX_GROWTH[1];
+      // A busy machine takes the processor away in the middle of a reading: only what is so each time is the parser's.
+      if (growth(small, large, 1) < MAX_GROWTH[0] || [4, 5, 5, 8, 8, 12].some(isLinear)) continue;
       throw new Error(`the time for a byte grows with the length of the input (repeated: ${part.toString('hex')}, pieces of ${cut} bytes)`);
     } catch (error) {
       throw Object.assign(error as Error, { input: large });

@@ -3,6 +3,7 @@ import type { Http2ServerResponse, ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
 import { errorFact } from '../errors/index.js';
 import { reportFault } from '../internal/index.js';
+import { noteClosed, noteOpen, type OpenResponse } from './open-responses.js';
 import { watchUpgrade, type Upgrade } from './upgrade.js';
 
 /** How a response ended. */
@@ -33,6 +34,9 @@ export function watchEnding(req: IncomingMessage, res: ServerResponse, listener:
   (res as EndingResponse)[ENDING] = ending;
   if (ending.stream === undefined) res.prependListener('finish', onFinish);
   res.prependListener('close', onClose);
+  noteOpen(ending);
+  // The client left while something before the middleware took its time: `close` has been and does not come again.
+  if (ending.stream?.closed ?? res.closed) process.nextTick(() => ending.closed());
 }
 
 function onFinish(this: EndingResponse): void {
@@ -43,7 +47,7 @@ function onClose(this: EndingResponse): void {
   this[ENDING]?.closed();
 }
 
-class ResponseEnding {
+class ResponseEnding implements OpenResponse {
   readonly stream: ServerHttp2Stream | undefined;
   /** As it was at the beginning: undici takes it off a request that it sends on as a body. */
   readonly #socket: Socket | null;
@@ -51,7 +55,7 @@ class ResponseEnding {
   #isWhole = false;
   #isOver = false;
 
-  constructor(private readonly req: IncomingMessage, private readonly res: ServerResponse, private readonly listener: EndingListener) {
+  constructor(private readonly req: IncomingMessage, readonly res: ServerResponse, private readonly listener: EndingListener) {
     this.stream = (res as ServerResponse & Partial<Pick<Http2ServerResponse, 'stream'>>).stream;
     this.#socket = this.stream === undefined ? (req.socket) : null;
     if (this.#socket === null) return;
@@ -68,12 +72,19 @@ class ResponseEnding {
   closed(): void {
     if (this.#isOver) return;
     this.#isOver = true;
+    noteClosed(this);
     try {
       if (this.#socket !== null) waiting.get(this.#socket)?.delete(this);
       this.listener.ended(this.#judge());
     } catch (error) {
       reportFault('the end of a request', error);
     }
+  }
+
+  cut(): void {
+    // All of it may have gone out in this turn, before Node says so.
+    this.#isWhole ||= this.#socket?.destroyed === false && this.res.writableFinished;
+    this.closed();
   }
 
   #judge(): Ending {

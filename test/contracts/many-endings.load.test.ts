@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import type { LogEntry } from 'dynamo-tracing';
+import { openResponses } from '../../src/middleware/open-responses.js';
 import { CHAT, chat } from '../support/client.js';
 import { FRAMEWORKS, type RawHandler, type TestServer } from '../support/frameworks.js';
 import { RecordTap } from '../support/records.js';
@@ -70,6 +71,7 @@ describe.each(FRAMEWORKS.filter(({ name }) => name.endsWith('5')))('$name', ({ s
       expect(wrongEndings(endings, tap.of('request completed'))).toEqual([]);
       expect(tap.of('request received')).toHaveLength(requests);
       expect(inflight).toBe(0);
+      expect(openResponses()).toEqual([]);
       tap.entries.length = 0;
     };
     await run(2000);

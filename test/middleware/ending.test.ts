@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import fastify from 'fastify';
 import { dynamoTracing } from 'dynamo-tracing';
 import { dynamoTracing as fastifyTracing } from 'dynamo-tracing/fastify';
+import { openResponses } from '../../src/middleware/open-responses.js';
 import { CHAT, chat, open, rawRequest, received } from '../support/client.js';
 import { RecordTap } from '../support/records.js';
 import { makeCertificate } from '../support/certificate.js';
@@ -48,6 +49,18 @@ describe('who ended a response', () => {
     const socket = await open(port);
     socket.write(rawRequest(CHAT, chat()));
     expect(await tap.next('request completed')).toMatchObject({ status: 'error', error_type: 'internal' });
+  });
+
+  test('a client that has left before the middleware is reached is recorded as cancelled', async () => {
+    const middleware = dynamoTracing({ logger: false });
+    server = createServer((req, res) => void once(res, 'close').then(() => middleware(req, res, () => res.end('{}')))).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const socket = await open((server.address() as AddressInfo).port);
+    socket.write(rawRequest(CHAT, chat()));
+    await once(server, 'request');
+    socket.destroy();
+    expect(await tap.next('request completed')).toMatchObject({ status: 'cancelled', error_type: 'cancelled' });
+    expect(openResponses()).toEqual([]);
   });
 
   test("Node's requestTimeout is the doing of this process", async () => {

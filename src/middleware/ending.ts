@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Http2ServerResponse, ServerHttp2Stream } from 'node:http2';
+import type { Http2ServerResponse, Http2Session, ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
 import { errorFact } from '../errors/index.js';
 import { reportFault } from '../internal/index.js';
@@ -79,6 +79,10 @@ class ResponseEnding implements OpenResponse {
     } catch (error) {
       reportFault('the end of a request', error);
     }
+  }
+
+  get carrier(): Socket | Http2Session | undefined {
+    return this.stream === undefined ? this.#socket ?? undefined : this.stream.session;
   }
 
   cut(): void {

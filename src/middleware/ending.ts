@@ -49,6 +49,8 @@ function onClose(this: EndingResponse): void {
 
 class ResponseEnding implements OpenResponse {
   readonly stream: ServerHttp2Stream | undefined;
+  /** As it was at the beginning: a stream that has ended does not tell it any more. */
+  readonly #session: Http2Session | undefined;
   /** As it was at the beginning: undici takes it off a request that it sends on as a body. */
   readonly #socket: Socket | null;
   readonly #upgrade: Upgrade | undefined;
@@ -57,6 +59,7 @@ class ResponseEnding implements OpenResponse {
 
   constructor(private readonly req: IncomingMessage, readonly res: ServerResponse, private readonly listener: EndingListener) {
     this.stream = (res as ServerResponse & Partial<Pick<Http2ServerResponse, 'stream'>>).stream;
+    this.#session = this.stream?.session;
     this.#socket = this.stream === undefined ? (req.socket) : null;
     if (this.#socket === null) return;
     if ((req as { upgrade?: unknown }).upgrade === true) this.#upgrade = watchUpgrade(req, this.#socket, (status) => listener.upgraded(status));
@@ -82,7 +85,7 @@ class ResponseEnding implements OpenResponse {
   }
 
   get carrier(): Socket | Http2Session | undefined {
-    return this.stream === undefined ? this.#socket ?? undefined : this.stream.session;
+    return this.stream === undefined ? this.#socket ?? undefined : this.#session;
   }
 
   cut(): void {
@@ -92,7 +95,7 @@ class ResponseEnding implements OpenResponse {
   }
 
   #judge(): Ending {
-    if (this.stream !== undefined) return endingOfStream(this.stream);
+    if (this.stream !== undefined) return endingOfStream(this.stream, this.#session?.destroyed !== false);
     if (this.#isWhole) return { complete: true, clientLeft: false };
     const clientLeft = this.#socket !== null && hasClientLeft(this.#socket, this.res, this.req);
     return this.#upgrade?.ending(clientLeft) ?? { complete: false, clientLeft };
@@ -129,9 +132,10 @@ const CANCEL = 8;
 /**
  * HTTP/2's response says `finish` at every close, so its stream is asked. CANCEL is what clients send, and what Node sets when the
  * connection closes. When the peer closes a stream Node ends what was to be written; what this process destroys it leaves as it is.
+ * A connection that the system says is broken takes its session with it; while that one lives the error is that of another connection.
  */
-function endingOfStream({ rstCode, aborted, writableFinished, errored }: ServerHttp2Stream): Ending {
+function endingOfStream({ rstCode, aborted, writableFinished, errored }: ServerHttp2Stream, isConnectionLost: boolean): Ending {
   if (rstCode === NO_ERROR && writableFinished && !aborted) return { complete: true, clientLeft: false };
-  const isPeers = rstCode === CANCEL || (aborted && writableFinished) || isSystemError(errored) || errorFact(errored, 'code') === 'ERR_HTTP2_STREAM_ERROR';
+  const isPeers = rstCode === CANCEL || (aborted && writableFinished) || (isConnectionLost && isSystemError(errored)) || errorFact(errored, 'code') === 'ERR_HTTP2_STREAM_ERROR';
   return { complete: false, clientLeft: isPeers };
 }

@@ -1,15 +1,14 @@
 import { EventEmitter, once } from 'node:events';
 import type { AddressInfo } from 'node:net';
-import { logger } from 'dynamo-tracing';
+import { closeGracefully, logger } from 'dynamo-tracing';
 import { createMetrics } from 'dynamo-tracing/metrics';
 import { createApp } from './app.js';
 import { readConfig } from './config.js';
 import { watchServedModels } from './served-models.js';
-import { stopper } from './stop.js';
 import { startTelemetry } from './telemetry.js';
 import { connectWorkers } from './workers.js';
 
-/** The gateway until SIGTERM or SIGINT: stops accepting, lets requests in flight end, exits 0. A second signal cuts them. */
+/** The gateway until SIGTERM or SIGINT: stops accepting, lets requests in flight end for ten seconds, exits 0. A second signal cuts them. */
 async function main(): Promise<void> {
   const config = readConfig();
   const stopTelemetry = startTelemetry();
@@ -24,7 +23,6 @@ async function main(): Promise<void> {
     ...(config.upstream === undefined ? {} : { upstream: { url: config.upstream, usage: config.upstreamUsage } }),
   });
   const server = app.listen(config.port, config.host);
-  const stop = stopper(server);
   await once(server, 'listening');
   console.log(`listening on http://${config.host}:${(server.address() as AddressInfo).port}`);
 
@@ -34,7 +32,7 @@ async function main(): Promise<void> {
   logger.info({ signal }, 'draining');
   const hurry = new AbortController();
   signals.once('signal', () => hurry.abort());
-  await stop(hurry.signal);
+  logger.info({ ...await closeGracefully(server, { signal: hurry.signal }) }, 'stopped');
   await fleet?.close();
   await stopTelemetry();
 }

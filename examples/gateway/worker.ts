@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { closeGracefully, logger } from 'dynamo-tracing';
 import { discoveryFromEnv, RequestPlaneServer } from 'dynamo-tracing/transport';
 import { mockEngine, mockPrefill } from './engine.js';
 import { openAiEngine } from './openai-engine.js';
@@ -29,7 +30,7 @@ async function main(): Promise<void> {
   await stopped;
   // First, so that nobody sends a new request; those that are under way are served to their end.
   await discovery?.close();
-  await server.close();
+  logger.info({ ...await closeGracefully(server) }, 'stopped');
   await stopTelemetry();
 }
 

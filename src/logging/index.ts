@@ -6,4 +6,5 @@ export { Log, onRecord, type EmitOptions, type RecordListener } from './log.js';
 export type { LogFn, Logger, RequestLogger } from './logger.js';
 export { levelOf, RECORD_TARGETS, RECORDS, type RecordDefinition, type RecordName, type RecordSituation } from './records.js';
 export { createRequestLogger } from './request-logger.js';
+export { flushLines } from './stderr.js';
 export { environmentSink, lineSink, loggerSink, SILENT_SINK, type ConsoleFormat, type LineSinkSettings } from './sinks.js';

@@ -135,6 +135,11 @@ export function stderrWriter(): LineWriter {
   return shared;
 }
 
+/** Writes the lines of this turn now, as far as there is room. */
+export function flushLines(): void {
+  shared?.flush();
+}
+
 const STDERR = 2;
 
 /**

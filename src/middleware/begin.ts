@@ -7,6 +7,7 @@ import { activeContext, offerContextManager, runInRequest } from '../trace-conte
 import { bindEmitters } from './bound-emitter.js';
 import { errorBody } from './error-body.js';
 import { identify, warnAboutIds, type Identity } from './identity.js';
+import { isLate } from './late-requests.js';
 import { originForm, pathOf, type Tracing } from './options.js';
 import { RequestRecorder } from './recorder.js';
 import { recorderOf, watchResponse } from './response-watch.js';
@@ -111,14 +112,15 @@ function routeClassOf(tracing: Tracing, { req, url, mountedUrl }: Arrival): Rout
   return guarded('classify', () => reclassified(found, given), found);
 }
 
-/** What answers a request whose ids are refused. */
+/** What answers a request in the place of its handler. */
 export interface Rejection {
-  readonly status: 400;
+  readonly status: 400 | 503;
   readonly body: string;
 }
 
-/** The refusal of a request with an invalid id, when the options ask for one. */
-export function rejectionOf(tracing: Tracing, recorder: RequestRecorder): Rejection | undefined {
+/** The refusal of a request that comes while its server closes, and of one with an invalid id, when the options ask for that. */
+export function rejectionOf(tracing: Tracing, recorder: RequestRecorder, res: ServerResponse): Rejection | undefined {
+  if (isLate(res)) return { status: 503, body: JSON.stringify(errorBody(recorder.routeClass.dialect, 503, 'the server is shutting down', recorder.ids.requestId)) };
   const [first] = recorder.ids.invalid;
   if (tracing.onInvalidRequestId !== 'reject' || first === undefined) return undefined;
   recorder.fail('validation');

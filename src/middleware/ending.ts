@@ -1,8 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Http2ServerResponse, ServerHttp2Stream } from 'node:http2';
+import type { Http2ServerResponse, Http2Session, ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
 import { errorFact } from '../errors/index.js';
 import { reportFault } from '../internal/index.js';
+import { noteClosed, noteOpen, type OpenResponse } from './open-responses.js';
 import { watchUpgrade, type Upgrade } from './upgrade.js';
 
 /** How a response ended. */
@@ -33,6 +34,9 @@ export function watchEnding(req: IncomingMessage, res: ServerResponse, listener:
   (res as EndingResponse)[ENDING] = ending;
   if (ending.stream === undefined) res.prependListener('finish', onFinish);
   res.prependListener('close', onClose);
+  noteOpen(ending);
+  // The client left while something before the middleware took its time: `close` has been and does not come again.
+  if (ending.stream?.closed ?? res.closed) process.nextTick(() => ending.closed());
 }
 
 function onFinish(this: EndingResponse): void {
@@ -43,16 +47,19 @@ function onClose(this: EndingResponse): void {
   this[ENDING]?.closed();
 }
 
-class ResponseEnding {
+class ResponseEnding implements OpenResponse {
   readonly stream: ServerHttp2Stream | undefined;
+  /** As it was at the beginning: a stream that has ended does not tell it any more. */
+  readonly #session: Http2Session | undefined;
   /** As it was at the beginning: undici takes it off a request that it sends on as a body. */
   readonly #socket: Socket | null;
   readonly #upgrade: Upgrade | undefined;
   #isWhole = false;
   #isOver = false;
 
-  constructor(private readonly req: IncomingMessage, private readonly res: ServerResponse, private readonly listener: EndingListener) {
+  constructor(private readonly req: IncomingMessage, readonly res: ServerResponse, private readonly listener: EndingListener) {
     this.stream = (res as ServerResponse & Partial<Pick<Http2ServerResponse, 'stream'>>).stream;
+    this.#session = this.stream?.session;
     this.#socket = this.stream === undefined ? (req.socket) : null;
     if (this.#socket === null) return;
     if ((req as { upgrade?: unknown }).upgrade === true) this.#upgrade = watchUpgrade(req, this.#socket, (status) => listener.upgraded(status));
@@ -68,6 +75,7 @@ class ResponseEnding {
   closed(): void {
     if (this.#isOver) return;
     this.#isOver = true;
+    noteClosed(this);
     try {
       if (this.#socket !== null) waiting.get(this.#socket)?.delete(this);
       this.listener.ended(this.#judge());
@@ -76,8 +84,18 @@ class ResponseEnding {
     }
   }
 
+  get carrier(): Socket | Http2Session | undefined {
+    return this.stream === undefined ? this.#socket ?? undefined : this.#session;
+  }
+
+  cut(): void {
+    // All of it may have gone out in this turn, before Node says so.
+    this.#isWhole ||= this.#socket?.destroyed === false && this.res.writableFinished;
+    this.closed();
+  }
+
   #judge(): Ending {
-    if (this.stream !== undefined) return endingOfStream(this.stream);
+    if (this.stream !== undefined) return endingOfStream(this.stream, this.#session?.destroyed !== false);
     if (this.#isWhole) return { complete: true, clientLeft: false };
     const clientLeft = this.#socket !== null && hasClientLeft(this.#socket, this.res, this.req);
     return this.#upgrade?.ending(clientLeft) ?? { complete: false, clientLeft };
@@ -114,9 +132,10 @@ const CANCEL = 8;
 /**
  * HTTP/2's response says `finish` at every close, so its stream is asked. CANCEL is what clients send, and what Node sets when the
  * connection closes. When the peer closes a stream Node ends what was to be written; what this process destroys it leaves as it is.
+ * A connection that the system says is broken takes its session with it; while that one lives the error is that of another connection.
  */
-function endingOfStream({ rstCode, aborted, writableFinished, errored }: ServerHttp2Stream): Ending {
+function endingOfStream({ rstCode, aborted, writableFinished, errored }: ServerHttp2Stream, isConnectionLost: boolean): Ending {
   if (rstCode === NO_ERROR && writableFinished && !aborted) return { complete: true, clientLeft: false };
-  const isPeers = rstCode === CANCEL || (aborted && writableFinished) || isSystemError(errored) || errorFact(errored, 'code') === 'ERR_HTTP2_STREAM_ERROR';
+  const isPeers = rstCode === CANCEL || (aborted && writableFinished) || (isConnectionLost && isSystemError(errored)) || errorFact(errored, 'code') === 'ERR_HTTP2_STREAM_ERROR';
   return { complete: false, clientLeft: isPeers };
 }

@@ -50,7 +50,7 @@ export function dynamoTracing(options?: DynamoTracingOptions): ExpressMiddleware
     }
     assignTrace(req, recorder.handle);
     observeUnhandled(req.app);
-    const rejection = rejectionOf(tracing, recorder);
+    const rejection = rejectionOf(tracing, recorder, res);
     if (rejection === undefined) {
       runInside(recorder, next);
       return;

@@ -44,7 +44,7 @@ function install(fastify: FastifyLike, options: DynamoTracingFastifyOptions): vo
       return;
     }
     request.trace = recorder.handle;
-    const rejection = rejectionOf(tracing, recorder);
+    const rejection = rejectionOf(tracing, recorder, reply.raw);
     if (rejection === undefined) runInside(recorder, next);
     else reply.code(rejection.status).type('application/json').send(rejection.body);
   });

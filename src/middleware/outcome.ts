@@ -27,6 +27,8 @@ export interface Evidence {
   readonly httpStatus: number | undefined;
   /** Somebody has understood what the body asks for. */
   readonly isBodyUnderstood: boolean;
+  /** The head was written when the connection had gone: nobody has read its status. */
+  readonly isUnread: boolean;
   readonly ending: Ending;
   /** What the response showed. */
   readonly seen: ResponseFacts | undefined;
@@ -64,9 +66,12 @@ export function completionOf(evidence: Evidence): CompletedRequest {
   };
 }
 
-function outcomeOf({ failure, httpStatus, isBodyUnderstood, seen, ending }: Evidence): [CompletionStatus, string] {
+function outcomeOf({ failure, httpStatus, isBodyUnderstood, isUnread, seen, ending }: Evidence): [CompletionStatus, string] {
   // A body parser answers 400 to a body that was broken off: nobody is there to read it.
-  if (!isBodyUnderstood && ending.clientLeft && !ending.complete && failure === undefined) return ['cancelled', 'cancelled'];
+  if (!isBodyUnderstood && !ending.complete && failure === undefined) {
+    if (ending.clientLeft) return ['cancelled', 'cancelled'];
+    if (isUnread) return ['error', 'internal'];
+  }
   // What is refused before its body is understood is the client's fault, in whatever words the framework says so.
   const message = isBodyUnderstood ? seen?.error?.message : undefined;
   const type = failure?.type ?? (httpStatus !== undefined && httpStatus >= 400 ? classifyError(httpStatus, message, { type: seen?.error?.type }) : undefined);

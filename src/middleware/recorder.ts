@@ -54,6 +54,8 @@ export class RequestRecorder implements EndingListener {
   #received: ReceivedRequest | undefined;
   #status: number | undefined;
   #matched: string | undefined;
+  /** The head was written when the connection had gone. */
+  #isUnread = false;
   #isOver = false;
   #hasThrown = false;
   #readsPayload = false;
@@ -152,6 +154,7 @@ export class RequestRecorder implements EndingListener {
   headWritten(res: ServerResponse, given: OutgoingHttpHeaders | undefined): void {
     if (this.#status !== undefined || this.#isOver) return;
     if (!this.#readsPayload) this.#observer?.head(res.statusCode, headerText(res, given, 'content-type'), headerText(res, given, 'content-encoding'), headerText(res, given, AI_SDK_HEADER));
+    this.#isUnread = connectionOf(res)?.destroyed === true;
     this.#responded(res.statusCode);
   }
 
@@ -237,6 +240,7 @@ export class RequestRecorder implements EndingListener {
       model: this.#model,
       httpStatus: this.#status,
       isBodyUnderstood: this.#body?.isUnderstood === true,
+      isUnread: this.#isUnread,
       ending,
       seen: this.#observer?.facts(),
       usage: this.#usage,
@@ -275,6 +279,10 @@ export class RequestRecorder implements EndingListener {
     const alias = message === 'request completed' && guarded('request logger', beginning.hasRequestLogger, false) ? 'inference request completed' : undefined;
     tracing.logger.emit(level, RECORD_TARGETS.request, message, fields, { context, scope, display: true, alias });
   }
+}
+
+function connectionOf(res: ServerResponse & { readonly stream?: { readonly destroyed: boolean } }): { readonly destroyed: boolean } | null {
+  return res.stream ?? res.socket;
 }
 
 /** How the AI SDK marks its UI message streams, on a route of any dialect. */

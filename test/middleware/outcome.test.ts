@@ -6,7 +6,7 @@ const SEEN: ResponseFacts = { outputTokensEstimated: false, tokenChunks: 0, cont
 const evidence = (parts: Partial<Evidence> = {}): Evidence => ({
   received: { requestId: 'id', model: 'asked', endpoint: 'chat_completions', requestType: 'unary' },
   ids: { xRequestId: undefined, traceId: 't', upstreamRequestId: undefined },
-  startedAt: 0, model: undefined, httpStatus: 200, isBodyUnderstood: true, ending: { complete: true, clientLeft: false }, seen: undefined, usage: {}, workers: {}, failure: undefined,
+  startedAt: 0, model: undefined, httpStatus: 200, isBodyUnderstood: true, isUnread: false, ending: { complete: true, clientLeft: false }, seen: undefined, usage: {}, workers: {}, failure: undefined,
   ...parts,
 });
 const CUT = { complete: false, clientLeft: false };

@@ -56,7 +56,7 @@ export function checkGrowth(target: Target, whole: Buffer, random: Random): void
   const sized = (size: number): Buffer => repeated(input, start, part, size);
   const [small, large] = [sized(SMALL), sized(LARGE)];
   for (const cut of target.streamed === true ? [HUGE * 2, PIECE] : [HUGE * 2]) {
-    const growth = (from: Buffer, to: Buffer, tries: number): number => nsPerByte(target, to, cut, tries) / nsPerByte(target, from, cut, tries * 4);
+    const growth = (from: Buffer, to: Buffer, tries: number): number => timePerByte(target, to, cut, tries) / timePerByte(target, from, cut, tries);
     try {
       const isLinear = (tries: number): boolean => growth(small, large, tries) < MAX_GROWTH[0] || growth(large, sized(HUGE), tries) < MAX_GROWTH[1];
       // A busy machine takes the processor away in the middle of a reading: only what is so each time is the parser's.
@@ -81,13 +81,16 @@ function repeated(input: Buffer, at: number, part: Buffer, size: number): Buffer
   return Buffer.concat([input.subarray(0, at), Buffer.alloc(times * part.length, part), input.subarray(at)]);
 }
 
-function nsPerByte(target: Target, bytes: Buffer, cut: number, tries: number): number {
+/** Time of the processor, not of the clock: on a busy machine only long runs are interrupted. A short input is read several times, so that as many bytes are read of each. */
+function timePerByte(target: Target, bytes: Buffer, cut: number, tries: number): number {
   const pieces = Array.from({ length: Math.ceil(bytes.length / cut) }, (_, at) => bytes.subarray(at * cut, (at + 1) * cut));
+  const times = Math.max(1, Math.round(LARGE / bytes.length));
   let least = Infinity;
   for (let left = tries; left > 0; left -= 1) {
-    const begun = process.hrtime.bigint();
-    outcome(target, pieces);
-    least = Math.min(least, Number(process.hrtime.bigint() - begun));
+    const begun = process.cpuUsage();
+    for (let read = 0; read < times; read += 1) outcome(target, pieces);
+    const { user, system } = process.cpuUsage(begun);
+    least = Math.min(least, user + system);
   }
-  return least / bytes.length;
+  return Math.max(least, 1) / (times * bytes.length);
 }

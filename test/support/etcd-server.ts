@@ -1,6 +1,6 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -64,8 +64,12 @@ export class EtcdServer {
   }
 
   /** Stops it from running on, as a machine that hangs. */
+  /** Stands still, with all of its threads: one that runs on another processor would still answer. */
   pause(): void {
+    const pid = this.#child?.pid;
     this.#child?.kill('SIGSTOP');
+    const isStill = (task: string): boolean => /\) T /.test(readFileSync(`/proc/${pid}/task/${task}/stat`, 'utf8'));
+    while (pid !== undefined && existsSync('/proc/self') && !readdirSync(`/proc/${pid}/task`).every(isStill));
   }
 
   resume(): void {

@@ -1,4 +1,4 @@
-// `npm run test:load`: many requests, many calls, memory. Kept apart because they take longer than all the others.
+// `npm run test:load`: many requests, many calls, memory, processes that exit, a real etcd. Kept apart because they take longer than all the others.
 const base = require('./jest.config.cjs');
 
 /** @type {import('jest').Config} */

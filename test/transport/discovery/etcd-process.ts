@@ -1,6 +1,6 @@
 import { EtcdDiscovery } from 'dynamo-tracing/transport';
 
-// Announces, watches, and has nothing more to do: run by etcd-discovery.test.ts. With `stay` it lives until it is killed.
+// Announces, watches, and has nothing more to do: run by etcd-discovery.load.test.ts. With `stay` it lives until it is killed.
 void (async () => {
   const [endpoints, stay] = process.argv.slice(2);
   const discovery = new EtcdDiscovery({ endpoints, ttlMs: 2000, env: {} });

@@ -17,7 +17,7 @@ const FOLDERS = {
     aim: 80,
   },
   transport: {
-    mutate: ['src/transport/**/*.ts', '!src/transport/nats/**'],
+    mutate: ['src/transport/**/*.ts', '!src/transport/nats/**', '!src/transport/discovery/etcd/**'],
     tests: ['test/transport/**/*.test.ts', '!test/transport/nats/**', '!test/transport/**/*.load.test.ts'],
     share: 0.15,
     aim: 80,

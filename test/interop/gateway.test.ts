@@ -101,6 +101,6 @@ eachRelease('the example gateway → Dynamo\'s frontend', (release) => {
     let stderr = '';
     direct.child.stderr!.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
     expect(await once(direct.child, 'close')).toEqual([1, null]);
-    expect(stderr).toContain('The workers of dynamo.backend.generate expect Tokens');
+    expect(stderr).toContain('The workers of dynamo.backend.generate expect tokens');
   });
 }, withoutMocker);

@@ -71,6 +71,7 @@ describe.each(FRAMEWORKS.map((framework, i) => ({ ...framework, first: i === 0 }
     ['active throws', { active: never('active') }],
     ['active returns nothing', { active: () => undefined as never }],
     ['active returns a context that throws', { active: () => ({ getValue: never('getValue'), setValue: never('setValue'), deleteValue: never('deleteValue') }) }],
+    ['active returns a context that cannot be changed', { active: () => ({ getValue: () => undefined, setValue: never('setValue'), deleteValue: never('deleteValue') }) }],
     ['with throws before it calls', { with: never('with') }],
     ['with throws after it has called', { with: ((_ctx: unknown, fn: () => unknown) => (fn(), never('with')())) as never }],
     ['with returns something else', { with: ((_ctx: unknown, fn: () => unknown) => (fn(), 'other')) as never }],

@@ -246,6 +246,7 @@ export class Harness {
     return (this.#closing ??= this.#close());
   }
 
+  /** The same as `close()`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

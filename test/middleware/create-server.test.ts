@@ -128,10 +128,10 @@ describe.each(EXPRESS)('%s through createServer', (_name, express) => {
   });
 
   test.each(SERVERS)('a getter that stands in the way of a property of Node changes nothing (%s)', async (_server, serve) => {
-    const app = express().use((req, res) => void res.json([req.url, Object.hasOwn(res, 'socket')]));
+    const app = express().use((req, res) => void res.json([req.url, Object.hasOwn(res, 'sendDate')]));
     const port = await listen(serve(app));
     Object.defineProperty(app.request, 'url', { get: () => 'of the getter' });
-    Object.defineProperty(app.response, 'socket', { get: () => 'of the getter' });
+    Object.defineProperty(app.response, 'sendDate', { get: () => 'of the getter' });
     expect(JSON.parse((await send(port, { path: '/own' })).body)).toEqual(['/own', true]);
   });
 

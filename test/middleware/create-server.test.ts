@@ -179,7 +179,7 @@ describe.each(EXPRESS)('%s through createServer', (_name, express) => {
 test('tells an instrumentation that replaces emit after the server was made of each request', async () => {
   const server = createServer(express5().use((_req, res) => void res.end()));
   const base = Object.getPrototypeOf(Object.getPrototypeOf(server)) as { emit(...args: unknown[]): boolean };
-  const { emit } = base; // eslint-disable-line @typescript-eslint/unbound-method -- called with the server as its this
+  const { emit } = base;
   const seen: unknown[] = [];
   base.emit = function (this: unknown, ...args) {
     if (this === server) seen.push(args[0]);

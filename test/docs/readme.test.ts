@@ -71,7 +71,7 @@ describe('the examples of README.md', () => {
         res.setHeader('content-type', 'application/json');
         res.end('{"id":"chatcmpl-1","choices":[],"usage":{"prompt_tokens":7,"completion_tokens":3}}');
       });
-      const code = block('asking the engine').replace('http://127.0.0.1:8001', engine.url).replace('app.listen(8000)', "const server = app.listen(0, '127.0.0.1', () => console.log(`port ${(server.address() as { port: number }).port}`))");
+      const code = block('asking the engine').replace('http://127.0.0.1:8001', engine.url).replace('createServer(app).listen(8000)', "const server = createServer(app).listen(0, '127.0.0.1', () => console.log(`port ${(server.address() as { port: number }).port}`))");
       const { stderr } = await run(code, async (said) => {
         const port = await said.until(/^port (\d+)$/m);
         const response = await fetch(`http://127.0.0.1:${port}/v1/chat/completions`, { method: 'POST', headers: { 'content-type': 'application/json', 'x-request-id': 'order-42' }, body: '{"model":"m","messages":[]}' });

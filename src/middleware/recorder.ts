@@ -135,10 +135,9 @@ export class RequestRecorder implements EndingListener {
 
   /** Something that a handler threw, wherever it was caught. The first counts. */
   failedWith(error: unknown): void {
-    if (this.#hasThrown || this.#isOver) return;
     const { status } = classifyThrown(error);
-    this.#failUpgraded(status);
-    if (status < 500) return; // a 4xx is the client's, and no failure of ours
+    if (!this.#isOver) this.#failUpgraded(status);
+    if (this.#hasThrown || this.#isOver || status < 500) return; // a 4xx is the client's, and no failure of ours
     this.#hasThrown = true;
     this.#emit('request failed', { ...errorFields(error, this.tracing.errorMessages) });
     if (this.tracing.onError !== undefined) guarded('onError', () => this.tracing.onError?.(error, this.handle), undefined);

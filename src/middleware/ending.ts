@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import { errorFact } from '../errors/index.js';
 import { reportFault } from '../internal/index.js';
 import { noteClosed, noteOpen, type OpenResponse } from './open-responses.js';
+import { peerOf, peerOfSession, type Peer } from './peer.js';
 import { watchUpgrade, type Upgrade } from './upgrade.js';
 
 /** How a response ended. */
@@ -33,6 +34,7 @@ export function watchEnding(req: IncomingMessage, res: ServerResponse, listener:
   const ending = new ResponseEnding(req, res, listener);
   (res as EndingResponse)[ENDING] = ending;
   if (ending.stream === undefined) res.prependListener('finish', onFinish);
+  else watchClose(ending.stream, ending);
   res.prependListener('close', onClose);
   noteOpen(ending);
   // The client left while something before the middleware took its time: `close` has been and does not come again.
@@ -53,7 +55,10 @@ class ResponseEnding implements OpenResponse {
   readonly #session: Http2Session | undefined;
   /** As it was at the beginning: undici takes it off a request that it sends on as a body. */
   readonly #socket: Socket | null;
+  readonly #peer: Peer;
   readonly #upgrade: Upgrade | undefined;
+  /** The HTTP/2 stream's `close` has been called: by this process, or by Node because the connection is closed. The client's reset does not call it. */
+  isClosedHere = false;
   #isWhole = false;
   #isOver = false;
 
@@ -61,6 +66,7 @@ class ResponseEnding implements OpenResponse {
     this.stream = (res as ServerResponse & Partial<Pick<Http2ServerResponse, 'stream'>>).stream;
     this.#session = this.stream?.session;
     this.#socket = this.stream === undefined ? (req.socket) : null;
+    this.#peer = this.#socket === null ? peerOfSession(this.#session) : peerOf(this.#socket);
     if (this.#socket === null) return;
     if ((req as { upgrade?: unknown }).upgrade === true) this.#upgrade = watchUpgrade(req, this.#socket, (status) => listener.upgraded(status));
     // A response that waits behind another on its connection has no socket yet, and on Node 20 no close when the connection dies.
@@ -95,11 +101,26 @@ class ResponseEnding implements OpenResponse {
   }
 
   #judge(): Ending {
-    if (this.stream !== undefined) return endingOfStream(this.stream, this.#session?.destroyed !== false);
+    if (this.stream !== undefined) return endingOfStream(this.stream, this.isClosedHere, this.#peer.hasLeft);
     if (this.#isWhole) return { complete: true, clientLeft: false };
-    const clientLeft = this.#socket !== null && hasClientLeft(this.#socket, this.res, this.req);
+    const clientLeft = this.#socket !== null && hasClientLeft(this.#socket, this.#peer, this.res, this.req);
     return this.#upgrade?.ending(clientLeft) ?? { complete: false, clientLeft };
   }
+}
+
+const CLOSING = Symbol.for('dynamo-tracing.closing.v1');
+type ClosingStream = ServerHttp2Stream & { [CLOSING]?: { readonly ending: ResponseEnding; readonly close: ServerHttp2Stream['close'] } };
+
+function watchClose(stream: ClosingStream, ending: ResponseEnding): void {
+  // eslint-disable-next-line @typescript-eslint/unbound-method -- called with the stream as its this
+  stream[CLOSING] = { ending, close: stream.close };
+  stream.close = watchedClose;
+}
+
+function watchedClose(this: ClosingStream, ...args: Parameters<ServerHttp2Stream['close']>): void {
+  const { ending, close } = this[CLOSING] as NonNullable<ClosingStream[typeof CLOSING]>;
+  ending.isClosedHere ||= !this.closed;
+  close.apply(this, args);
 }
 
 /** Responses in a queue, by their connection, which has one listener for all of them. */
@@ -114,28 +135,22 @@ function waitingOn(socket: Socket): Set<ResponseEnding> {
   return responses;
 }
 
-/**
- * The client closed its connection, or the system says that it broke. An error that the response or request has as well was given
- * to `destroy` by this process, and one without a system call is that of a time-out or of `socket.destroy(error)`.
- */
-function hasClientLeft({ readableEnded, errored }: Socket, res: ServerResponse, req: IncomingMessage): boolean {
-  return readableEnded || (isSystemError(errored) && errored !== res.errored && errored !== req.errored);
-}
-
-function isSystemError(error: unknown): boolean {
-  return typeof errorFact(error, 'syscall') === 'string';
+/** The client ended or lost the connection. An error that the response or request has as well was given to `destroy` by this process. */
+function hasClientLeft(socket: Socket, peer: Peer, res: ServerResponse, req: IncomingMessage): boolean {
+  const { errored } = socket;
+  return socket.readableEnded || (peer.hasLeft && (errored === null || (errored !== res.errored && errored !== req.errored)));
 }
 
 const NO_ERROR = 0;
-const CANCEL = 8;
 
 /**
- * HTTP/2's response says `finish` at every close, so its stream is asked. CANCEL is what clients send, and what Node sets when the
- * connection closes. When the peer closes a stream Node ends what was to be written; what this process destroys it leaves as it is.
- * A connection that the system says is broken takes its session with it; while that one lives the error is that of another connection.
+ * HTTP/2's response says `finish` at every close, so its stream is asked. A stream that this process has closed or destroyed is known by
+ * its call of `close` or by an error of its own; every other was reset by the client or went down with its connection.
  */
-function endingOfStream({ rstCode, aborted, writableFinished, errored }: ServerHttp2Stream, isConnectionLost: boolean): Ending {
+function endingOfStream({ rstCode, aborted, writableFinished, errored }: ServerHttp2Stream, isClosedHere: boolean, hasPeerLeft: boolean): Ending {
   if (rstCode === NO_ERROR && writableFinished && !aborted) return { complete: true, clientLeft: false };
-  const isPeers = rstCode === CANCEL || (aborted && writableFinished) || (isConnectionLost && isSystemError(errored)) || errorFact(errored, 'code') === 'ERR_HTTP2_STREAM_ERROR';
-  return { complete: false, clientLeft: isPeers };
+  if (hasPeerLeft) return { complete: false, clientLeft: true };
+  // Node makes this error of the code in the client's reset, but none of CANCEL; after one without a code it ends what was to be written.
+  const isReset = errored === null ? rstCode !== NO_ERROR || writableFinished : errorFact(errored, 'code') === 'ERR_HTTP2_STREAM_ERROR';
+  return { complete: false, clientLeft: !isClosedHere && isReset };
 }

@@ -21,6 +21,7 @@ import { RequestBody } from './request-body.js';
 import type { OwnFields } from './request-trace.js';
 import type { RouteClass } from './routes.js';
 import { setHttpRoute } from './server-span.js';
+import { SWITCHING_PROTOCOLS } from './upgrade.js';
 
 /** What a request begins with. */
 export interface Beginning {
@@ -134,7 +135,9 @@ export class RequestRecorder implements EndingListener {
 
   /** Something that a handler threw, wherever it was caught. The first counts. */
   failedWith(error: unknown): void {
-    if (this.#hasThrown || this.#isOver || classifyThrown(error).status < 500) return; // a 4xx is the client's, and no failure of ours
+    const { status } = classifyThrown(error);
+    if (!this.#isOver) this.#failUpgraded(status);
+    if (this.#hasThrown || this.#isOver || status < 500) return; // a 4xx is the client's, and no failure of ours
     this.#hasThrown = true;
     this.#emit('request failed', { ...errorFields(error, this.tracing.errorMessages) });
     if (this.tracing.onError !== undefined) guarded('onError', () => this.tracing.onError?.(error, this.handle), undefined);
@@ -152,10 +155,16 @@ export class RequestRecorder implements EndingListener {
 
   /** The response head has been written. */
   headWritten(res: ServerResponse, given: OutgoingHttpHeaders | undefined): void {
+    this.#failUpgraded(res.statusCode);
     if (this.#status !== undefined || this.#isOver) return;
     if (!this.#readsPayload) this.#observer?.head(res.statusCode, headerText(res, given, 'content-type'), headerText(res, given, 'content-encoding'), headerText(res, given, AI_SDK_HEADER));
-    this.#isUnread = connectionOf(res)?.destroyed === true;
+    this.#isUnread = ((res as { readonly stream?: { readonly destroyed: boolean } }).stream ?? res.socket)?.destroyed === true;
     this.#responded(res.statusCode);
+  }
+
+  /** A status that nobody sees, because the connection has switched protocols: its WebSocket stays open, or is closed in good order. */
+  #failUpgraded(status: number): void {
+    if (this.#status === SWITCHING_PROTOCOLS && status >= 400) this.#failure ??= { type: classifyError(status), detail: undefined };
   }
 
   upgraded(status: number): void {
@@ -279,10 +288,6 @@ export class RequestRecorder implements EndingListener {
     const alias = message === 'request completed' && guarded('request logger', beginning.hasRequestLogger, false) ? 'inference request completed' : undefined;
     tracing.logger.emit(level, RECORD_TARGETS.request, message, fields, { context, scope, display: true, alias });
   }
-}
-
-function connectionOf(res: ServerResponse & { readonly stream?: { readonly destroyed: boolean } }): { readonly destroyed: boolean } | null {
-  return res.stream ?? res.socket;
 }
 
 /** How the AI SDK marks its UI message streams, on a route of any dialect. */

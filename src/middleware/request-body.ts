@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { reportFault } from '../internal/index.js';
+import { ChunkList } from '../protocol/index.js';
 import type { Shape } from './dialects/index.js';
 import { FormScanner, formBoundary } from './form-scanner.js';
 import { pickJson } from './observation/index.js';
@@ -22,7 +23,7 @@ type WatchedRequest = IncomingMessage & { body?: unknown; [BODY]?: RequestBody }
 /**
  * The one owner of what a request asks for, wherever that shows first: a body that a parser assigned before us or assigns to
  * `req.body`, one that a framework hands over, or the bytes (JSON, form fields) as a handler or proxy reads them. The bytes are kept by
- * reference and only until something is known. Nothing is consumed.
+ * reference, many small pieces gathered, and only until something is known. Nothing is consumed.
  */
 export class RequestBody {
   /** What `req.body` holds. */
@@ -31,8 +32,7 @@ export class RequestBody {
   readonly push: IncomingMessage['push'];
   #facts: BodyFacts | undefined;
   #form: FormScanner | undefined;
-  #chunks: Buffer[] | undefined = [];
-  #bytes = 0;
+  #chunks: ChunkList | undefined;
   #isParsed = false;
   #hasEnded = false;
 
@@ -42,7 +42,8 @@ export class RequestBody {
     this.value = watched.body;
     this.push = req.push; // eslint-disable-line @typescript-eslint/unbound-method -- called with the request as its this
     const boundary = formBoundary(req.headers['content-type']);
-    if (boundary !== undefined) this.#form = new FormScanner(boundary, ['model', 'stream']);
+    if (boundary === undefined) this.#chunks = new ChunkList();
+    else this.#form = new FormScanner(boundary, ['model', 'stream']);
     watched[BODY] = this;
     Object.defineProperty(req, 'body', ACCESSOR);
     req.push = watchedPush;
@@ -83,8 +84,7 @@ export class RequestBody {
     if (!(chunk instanceof Buffer)) return;
     if (this.#form !== undefined) this.#form.push(chunk);
     else if (this.#chunks !== undefined) {
-      this.#bytes += chunk.length;
-      if (this.#bytes > MAX_UNPARSED_BYTES) this.#chunks = undefined;
+      if (this.#chunks.length + chunk.length > MAX_UNPARSED_BYTES) this.#chunks = undefined;
       else this.#chunks.push(chunk);
     }
   }
@@ -98,8 +98,8 @@ export class RequestBody {
   }
 
   #fromBytes(): BodyFacts | undefined {
-    const chunks = this.#chunks ?? [];
-    return chunks.length === 0 ? undefined : readJson(Buffer.concat(chunks).toString('latin1'), true);
+    const length = this.#chunks?.length ?? 0;
+    return length === 0 ? undefined : readJson(this.#chunks?.take(length).toString('latin1') ?? '', true);
   }
 }
 

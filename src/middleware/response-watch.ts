@@ -146,8 +146,11 @@ function withOwnIds(watch: ResponseWatch, args: unknown[]): unknown[] {
   }
 }
 
-/** Headers given to writeHead, which `getHeader` does not always show. */
+/** Headers given to writeHead, which `getHeader` does not always show: a record, or names and values in turn, or pairs. */
 function headersArgument(args: readonly unknown[]): OutgoingHttpHeaders | undefined {
   const last = args.at(-1);
-  return args.length > 1 && typeof last === 'object' && last !== null && !Array.isArray(last) ? (last as OutgoingHttpHeaders) : undefined;
+  if (args.length < 2 || typeof last !== 'object' || last === null) return undefined;
+  if (!Array.isArray(last)) return last as OutgoingHttpHeaders;
+  const inTurn: unknown[] = Array.isArray(last[0]) ? last.flat() : last;
+  return Object.fromEntries(inTurn.flatMap((name, at) => (at % 2 === 0 ? [[String(name), inTurn[at + 1]]] : []))) as OutgoingHttpHeaders;
 }

@@ -9,7 +9,7 @@ export interface Upgrade {
   ending(clientLeft: boolean): Ending | undefined;
 }
 
-const SWITCHING_PROTOCOLS = 101;
+export const SWITCHING_PROTOCOLS = 101;
 const STATUS_LINE = /^HTTP\/1\.[01] (\d{3})/;
 /** First byte of an unmasked, final WebSocket close frame. */
 const CLOSE_FRAME = 0x88;

@@ -12,6 +12,7 @@ export {
   type Ack,
 } from './ack.js';
 export { formatWorkerAddress, parseWorkerAddress, type WorkerAddress } from './address.js';
+export { ChunkList } from './chunk-list.js';
 export { type StreamType, type TcpStreamConnectionInfo } from './connection-info.js';
 export { decodeControlMessage, encodeControlMessage, MAX_CONTROL_MESSAGE_SIZE, type ControlMessage } from './control-message.js';
 export { errorFromWire, errorToWire, type DynamoError } from './dynamo-error.js';

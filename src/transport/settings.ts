@@ -35,6 +35,8 @@ export interface CallOptions extends CommonOptions {
   readonly responsePort?: number | undefined;
   /** Longest time from a dialled socket to its handshake, in milliseconds. Default 10000, as in Dynamo. */
   readonly handshakeTimeoutMs?: number | undefined;
+  /** Sockets dialled by workers whose stream has not begun, at one time; further ones are closed. Default 65536, at most half of the process's descriptors. */
+  readonly maxCallsHome?: number | undefined;
   /**
    * Longest time from a worker's acknowledgement to its prologue, in milliseconds; 0 waits for ever, as Dynamo does. Default
    * 30000: a request may stand in the worker's queue, whereas a worker that has died never answers.
@@ -152,6 +154,7 @@ function callSpec(env: Environment) {
     responseHost: hostOption(env, 'DYN_TCP_RESPONSE_STREAM_HOST'),
     responsePort: numberOption(envInteger(env, 'DYN_TCP_RESPONSE_STREAM_PORT', 0, PORT), PORT),
     handshakeTimeoutMs: durationOption(10_000, ONE),
+    maxCallsHome: numberOption(withinDescriptors(65_536, 0.5), ONE),
     prologueTimeoutMs: durationOption(30_000),
     inactivityTimeoutMs: durationOption(seconds(env, 'DYN_HTTP_BACKEND_STREAM_TIMEOUT_SECS', 0, { min: 0 })),
   };

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { once } from 'node:events';
@@ -71,6 +71,23 @@ describe('npm run worker', () => {
     expect(await exited).toEqual([0, null]);
     expect(worker.records('request completed')).toMatchObject([{ status: 'cancelled', error_type: 'cancelled' }]);
     await client.close();
+  }, 30_000);
+
+  test('that gets SIGTERM before it has announced itself leaves nothing behind and exits 0', async () => {
+    // Sends the signal to itself as the first step of the announcement begins: without a listener it would end there.
+    const preload = join(root, 'preload.cjs');
+    writeFileSync(preload, `
+      const promises = require('node:fs/promises');
+      const { mkdir } = promises;
+      promises.mkdir = (path, ...rest) => {
+        if (String(path).includes('v1')) process.kill(process.pid, 'SIGTERM');
+        return mkdir(path, ...rest);
+      };
+      require('node:module').syncBuiltinESMExports();
+    `);
+    const worker = start({ DYN_DISCOVERY_BACKEND: 'file', DYN_FILE_KV: root, MODEL: 'm', NODE_OPTIONS: `--require ${preload}` });
+    expect(await once(worker.child, 'exit')).toEqual([0, null]);
+    expect([...names('instances'), ...names('mdc')]).toEqual([]);
   }, 30_000);
 
   test('without MODEL announces its instance alone, for the gateway', async () => {

@@ -1,8 +1,14 @@
-import { IncomingMessage } from 'node:http';
-import { Socket } from 'node:net';
+import { once } from 'node:events';
+import { createServer, IncomingMessage, type ServerResponse } from 'node:http';
+import { Socket, type AddressInfo } from 'node:net';
 import { Readable } from 'node:stream';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { dynamoTracing } from 'dynamo-tracing';
 import { readBody, RequestBody } from '../../src/middleware/request-body.js';
+import { CHAT, open, received } from '../support/client.js';
+import { RecordTap } from '../support/records.js';
 
 const LONG = 'say \\"model\\": '.repeat(1000);
 
@@ -109,4 +115,36 @@ describe('what a request asks for', () => {
     body.settle();
     expect(known).not.toHaveBeenCalled();
   });
+});
+
+test('a body that nobody parses and that comes byte by byte is kept in few pieces, and its model is found', async () => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const tap = new RecordTap();
+  const body = `{"pad":"${'x'.repeat(20_000)}","model":"m"}`;
+  const pieces: WeakRef<Buffer>[] = [];
+  let kept = Infinity;
+  const read = async (req: IncomingMessage, res: ServerResponse): Promise<void> => {
+    req.on('data', (piece: Buffer) => pieces.push(new WeakRef(piece)));
+    await once(req, 'end');
+    // A turn later, because what a turn has looked at stays until its end.
+    for (let round = 0; round < 10 && kept > 100; round += 1) {
+      await new Promise(setImmediate);
+      collect();
+      kept = pieces.filter((piece) => piece.deref() !== undefined).length;
+    }
+    res.end('read');
+  };
+  const middleware = dynamoTracing({ logger: false });
+  const server = createServer((req, res) => middleware(req, res, () => void read(req, res))).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const socket = await open((server.address() as AddressInfo).port);
+  socket.write(`POST ${CHAT} HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n${body.replace(/./g, '1\r\n$&\r\n')}0\r\n\r\n`);
+  await received(socket, 'read');
+  expect(pieces).toHaveLength(body.length);
+  expect(kept).toBeLessThan(100);
+  expect(await tap.next('request completed')).toMatchObject({ status: 'success', model: 'm' });
+  tap.stop();
+  socket.destroy();
+  await once(server.close(), 'close');
 });

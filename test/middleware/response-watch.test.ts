@@ -143,3 +143,19 @@ test.each(FRAMEWORKS)('the pieces of a response on $name are each counted once, 
   tap.stop();
   await server.close();
 });
+
+const HEAD = { 'content-type': 'text/event-stream', 'x-vercel-ai-ui-message-stream': 'v1' };
+test.each(FRAMEWORKS.flatMap(({ name, start }) => ([['a record', HEAD], ['names and values in turn', Object.entries(HEAD).flat()], ['pairs', Object.entries(HEAD)]] as const).map(([form, head]) => [name, form, start, head] as const)))(
+  'on %s the headers that writeHead is given as %s say what the response is, where it has no others', async (_name, _form, start, head) => {
+    const tap = new RecordTap();
+    const server = await start({ tracing: { logger: false, echoRequestId: false, echoXRequestId: false }, raw: { [CHAT]: (_req, res) => {
+      for (const name of res.getHeaderNames()) res.removeHeader(name);
+      res.writeHead(200, head as never);
+      res.write('data: {"type":"text-delta","id":"1","delta":"a"}\n\n');
+      res.end('data: {"type":"finish","messageMetadata":{"usage":{"inputTokens":5,"outputTokens":4}}}\n\n');
+    } } });
+    await post(server.port, CHAT, chat({ stream: true }));
+    expect(await tap.next('request completed')).toMatchObject({ status: 'success', input_tokens: 5, output_tokens: 4 });
+    tap.stop();
+    await server.close();
+  });

@@ -1,7 +1,7 @@
 /** A port where a worker was and another program is now, and workers that answer what cannot be read: no fault of the request. */
 import { randomBytes } from 'node:crypto';
 import { createServer as createHttpServer } from 'node:http';
-import type { AddressInfo, Server, Socket } from 'node:net';
+import { connect, type AddressInfo, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import { once } from 'node:events';
 import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
@@ -137,4 +137,20 @@ it('an item over the limit behind others fails the stream with what the limit is
   expect(error).toMatchObject({ code: 'ERR_WORKER_PROTOCOL', limit: 2000, size: expect.any(Number) });
   expect(classifyThrown(error).status).not.toBe(400);
   expect(stream.attempts).toBe(1);
+});
+
+it('a socket that calls home while maxCallsHome others have not begun an answer is closed, and they stay', async () => {
+  const seen = new Promise<unknown>((resolve) => {
+    void rawWorker((_frame, socket, control) => {
+      void (async () => {
+        const { host, port } = control.connectionInfo;
+        const [silent, second] = [connect({ host, port }), connect({ host, port })];
+        for (const one of [silent, second]) afterTest(() => one.destroy());
+        const closed = await Promise.race([silent, second].map((one) => once(one.on('error', () => undefined).resume(), 'close').then(() => one)));
+        resolve([silent, second].filter((one) => one !== closed && !one.destroyed).length);
+        socket.destroy();
+      })();
+    }).then(({ address }) => failure(makeClient({ maxCallsHome: 1 }).openStream(address, {})));
+  });
+  expect(await seen).toBe(1);
 });

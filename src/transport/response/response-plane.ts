@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import { DynamoTracingError } from '../../errors/index.js';
-import { withinDescriptors } from '../../internal/index.js';
 import { RECORD_TARGETS } from '../../logging/index.js';
 import type { TcpStreamConnectionInfo } from '../../protocol/index.js';
 import { Deadline } from '../deadline.js';
@@ -14,9 +13,6 @@ import { ResponseReceiver, type ReceiverOptions } from './response-receiver.js';
 
 type OpenStream = Pick<ResponseReceiver<unknown>, 'abort' | 'ended'>;
 
-/** Sockets at one time that have not begun their stream; further ones are closed. Well above the calls that a process has in flight; half of its descriptors at the most. */
-const MAX_CALLS = 65_536;
-
 /**
  * The caller's side of the response plane: one listener, opened at the first call, that workers dial home to. It keeps the
  * process alive only while a response is waited for.
@@ -28,7 +24,6 @@ export class ResponsePlane implements CallTaker {
   readonly #streams = new Set<OpenStream>();
   /** Sockets that workers have dialled, until they are closed. */
   readonly #calls = new Set<IncomingCall>();
-  readonly #maxCalls = withinDescriptors(MAX_CALLS, 0.5);
 
   constructor(private readonly settings: CallSettings) {
     const { network, responseHost: host, responsePort: port } = settings;
@@ -78,7 +73,7 @@ export class ResponsePlane implements CallTaker {
 
   #onSocket(socket: Duplex): void {
     socket.on('error', () => undefined);
-    if (this.#closed || this.#calls.size - this.#streams.size >= this.#maxCalls) return void socket.destroy();
+    if (this.#closed || this.#calls.size - this.#streams.size >= this.settings.maxCallsHome) return void socket.destroy();
     const call = new IncomingCall(socket, this, this.settings);
     this.#calls.add(call);
     socket.once('close', () => this.#calls.delete(call));

@@ -48,7 +48,7 @@ async function mutants({ mutate, tests, share, seed, concurrency }) {
       concurrency,
       // A slow machine must not look like a mutant that never ends.
       timeoutFactor: 6,
-      timeoutMS: 20_000,
+      timeoutMS: 90_000,
       dryRunTimeoutMinutes: 15,
       ignorePatterns: ['bench', 'coverage', 'dist', 'test/field'],
       tempDirName: folder,

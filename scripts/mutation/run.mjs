@@ -46,7 +46,7 @@ async function mutants({ mutate, tests, share, seed, concurrency }) {
       checkers: share < 1 ? ['sample'] : [],
       coverageAnalysis: 'perTest',
       concurrency,
-      // A slow machine must not look like a mutant that never ends.
+      // A slow machine must not look like a mutant that never ends, because that one counts as noticed.
       timeoutFactor: 6,
       timeoutMS: 90_000,
       dryRunTimeoutMinutes: 15,
@@ -68,8 +68,8 @@ function count(results) {
 }
 
 /** The row of this folder takes the place of its row before. */
-function write(name, { all, taken, killed, timedOut, survived, score }) {
-  const row = [name, all, taken, killed, timedOut, survived, `${score.toFixed(1)} %`, process.version.slice(1), new Date().toISOString().slice(0, 10)];
+function write({ name, share, seed }, { all, taken, killed, timedOut, survived, score }) {
+  const row = [name, all, taken, share < 1 ? seed : 'all', killed, timedOut, survived, `${score.toFixed(1)} %`, process.version.slice(1), new Date().toISOString().slice(0, 10)];
   const text = readFileSync(DOC, 'utf8');
   const line = `| ${row.join(' | ')} |`;
   const before = new RegExp(`^\\| ${name} \\|.*$`, 'm');
@@ -83,4 +83,4 @@ const results = await mutants(chosen);
 const score = count(results);
 console.log(`${chosen.name}: ${score.score.toFixed(1)} % of ${score.taken} mutants noticed (${score.killed} killed, ${score.timedOut} timed out, ${score.survived} survived); aim ${chosen.aim} %`);
 console.log(`${score.taken} of ${score.all} mutants taken (share ${chosen.share}, seed ${chosen.seed}) in ${Math.round((Date.now() - began) / 60_000)} minutes`);
-if (chosen.whole) write(chosen.name, score);
+if (chosen.whole) write(chosen, score);

@@ -36,7 +36,8 @@ function settings() {
 /** Runs Stryker in a folder outside the project and returns its mutants. */
 async function mutants({ mutate, tests, share, seed, concurrency }) {
   const folder = mkdtempSync(join(tmpdir(), 'mutation-'));
-  Object.assign(process.env, { MUTATION_FILES: join(folder, 'tests.jsonl'), MUTATION_SEED: seed, MUTATION_SHARE: String(share), MUTATION_TESTS: JSON.stringify(tests) });
+  // Each mutant would wait for a server of etcd: what needs one is not changed, and its tests are skipped.
+  Object.assign(process.env, { ETCD_BINARY: 'none', MUTATION_FILES: join(folder, 'tests.jsonl'), MUTATION_SEED: seed, MUTATION_SHARE: String(share), MUTATION_TESTS: JSON.stringify(tests) });
   try {
     return await new Stryker({
       mutate,
@@ -49,7 +50,7 @@ async function mutants({ mutate, tests, share, seed, concurrency }) {
       // A slow machine must not look like a mutant that never ends, because that one counts as noticed.
       timeoutFactor: 6,
       timeoutMS: 90_000,
-      dryRunTimeoutMinutes: 15,
+      dryRunTimeoutMinutes: 40,
       ignorePatterns: ['bench', 'coverage', 'dist', 'test/field'],
       tempDirName: folder,
       reporters: ['survivors', 'progress-append-only'],

@@ -12,7 +12,7 @@ const FOLDERS = {
   'trace-context': { mutate: ['src/trace-context/**/*.ts'], tests: ['test/trace-context/**/*.test.ts'], share: 1, aim: 95 },
   middleware: {
     mutate: ['ending', 'upgrade', 'response-watch', 'echoed-ids', 'request-body', 'form-scanner', 'own-fields', 'observation/**/*'].map((name) => `src/middleware/${name}.ts`),
-    tests: ['test/middleware/{begin,echoed-ids,ending,fastify,form-scanner,http,own-fields,request-body,response-watch}.test.ts', 'test/middleware/observation/*.test.ts', 'test/contracts/{endings,watching}.test.ts'],
+    tests: ['test/middleware/{begin,echoed-ids,ending,fastify,form-scanner,http,own-fields,request-body,response-watch,upgrade,who-cut}.test.ts', 'test/middleware/observation/*.test.ts', 'test/contracts/{endings,watching}.test.ts'],
     share: 0.4,
     aim: 80,
   },

@@ -61,8 +61,14 @@ describe('the fields of a form', () => {
   });
 
   test('may have names without quotes, other headers before, and any case', () => {
-    const part = `--${BOUNDARY}\r\nX-Other: 1\r\ncontent-DISPOSITION: form-data; name=model\r\n\r\nm\r\n`;
-    expect(scan([bytes(part, END)])).toEqual({ model: 'm' });
+    for (const name of ['name=model', 'NAME="model"']) {
+      const part = `--${BOUNDARY}\r\nX-Other: 1\r\ncontent-DISPOSITION: form-data; ${name}\r\n\r\nm\r\n`;
+      expect([name, scan([bytes(part, END)])]).toEqual([name, { model: 'm' }]);
+    }
+  });
+
+  test.each(['X-Content-Disposition: form-data; name="model"', 'Content-Disposition: form-data; x-name="model"'])('are named by their own header and parameter, not by %s', (head) => {
+    expect(scan([bytes(`--${BOUNDARY}\r\n${head}\r\n\r\nm\r\n`, field('stream', 'true'), END)])).toEqual({ stream: 'true' });
   });
 
   test('are not found in a part whose head has more than 1,024 bytes, and the next part is read', () => {

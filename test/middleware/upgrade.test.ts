@@ -95,7 +95,7 @@ describe('a connection that asks for another protocol', () => {
 
   test.each<[string, Serve, Record<string, unknown>]>([
     ['the server destroys it', (socket) => void socket.destroy(), INTERNAL],
-    ['the server writes what is no head', (socket) => void socket.write('GARBAGE HTTP/1.1 101\r\n', () => socket.destroy()), INTERNAL],
+    ['the server writes what is no head', (socket) => void socket.write('X HTTP/1.1 101\r\n\r\n', () => socket.destroy()), INTERNAL],
   ])('has no status and no success without an answer: %s', async (_how, serve, status) => {
     const { sent, completed } = await upgraded('websocket', serve);
     expect([sent, completed]).toEqual([[], expect.objectContaining(status)]);

@@ -22,6 +22,15 @@ const writes = (...pieces: (string | Buffer)[]): Serve => (socket) => {
   socket.end();
 };
 
+/** Switches, and writes on when the client has ended its half, until the connection breaks. */
+const goesOn: Serve = (socket) => {
+  socket.removeAllListeners('end').once('end', () => {
+    const beat = setInterval(() => socket.write('more'), 1);
+    socket.once('close', () => clearInterval(beat));
+  });
+  socket.write(SWITCH);
+};
+
 describe('a connection that asks for another protocol', () => {
   let tap: RecordTap;
   closeAfterEach();
@@ -55,6 +64,7 @@ describe('a connection that asks for another protocol', () => {
     ['1001, because its page was left', [close(1001)], SUCCESS],
     ['no code', [close()], SUCCESS],
     ['1000 in a piece of its own', [close(1000).subarray(0, 2), close(1000).subarray(2)], SUCCESS],
+    ['1000 in a piece of its own, before one of another kind', [close(1000).subarray(0, 2), close(1000).subarray(2), TEXT], SUCCESS],
     ['1000 behind frames of another kind, whatever they hold', [TEXT, TEXT, close(1000)], SUCCESS],
     ['1000, and 1011 after that', [close(1000), close(1011)], SUCCESS],
     ['1000 after a piece of text, which no frame is', ['\u0088\u0002\u0003\u00f3', close(1000)], SUCCESS],
@@ -79,6 +89,7 @@ describe('a connection that asks for another protocol', () => {
     ['the client ends it', (socket) => void socket.write(Buffer.from(SWITCH)), (client) => client.end(), SUCCESS],
     ['the client resets it', (socket) => void socket.write(SWITCH), (client) => client.resetAndDestroy(), CANCELLED],
     ['the server destroys it', (socket) => void socket.write(SWITCH, () => socket.destroy()), undefined, INTERNAL],
+    ['the client ends its half of it and resets it then', goesOn, (client) => void client.end().once('data', () => client.resetAndDestroy()), CANCELLED],
     ['the server destroys it behind what would close a WebSocket', (socket) => void (socket.write(SWITCH), socket.write(close(1000), () => socket.destroy())), undefined, INTERNAL],
   ])('is recorded by how it ends where the protocol is none that is known: %s', async (_how, serve, leave, status) => {
     expect((await upgraded('other', serve, { leave: leave! })).completed).toMatchObject(status);

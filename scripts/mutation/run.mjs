@@ -65,12 +65,12 @@ function count(results) {
   const taken = results.filter(({ status }) => !['CompileError', 'Ignored'].includes(status));
   const of = (...statuses) => taken.filter(({ status }) => statuses.includes(status)).length;
   const [killed, timedOut, survived] = [of('Killed', 'RuntimeError'), of('Timeout'), of('Survived', 'NoCoverage')];
-  return { all: results.length, taken: taken.length, killed, timedOut, survived, score: (100 * (killed + timedOut)) / taken.length };
+  return { all: results.length, taken: taken.length, killed, timedOut, survived, score: (100 * (killed + timedOut)) / taken.length, least: (100 * killed) / taken.length };
 }
 
 /** The row of this folder takes the place of its row before. */
-function write({ name, share, seed }, { all, taken, killed, timedOut, survived, score }) {
-  const row = [name, all, taken, share < 1 ? seed : 'all', killed, timedOut, survived, `${score.toFixed(1)} %`, process.version.slice(1), new Date().toISOString().slice(0, 10)];
+function write({ name, share, seed }, { all, taken, killed, timedOut, survived, score, least }) {
+  const row = [name, all, taken, share < 1 ? seed : 'all', killed, timedOut, survived, `${score.toFixed(1)} %`, `${least.toFixed(1)} %`, process.version.slice(1), new Date().toISOString().slice(0, 10)];
   const text = readFileSync(DOC, 'utf8');
   const line = `| ${row.join(' | ')} |`;
   const before = new RegExp(`^\\| ${name} \\|.*$`, 'm');

@@ -111,6 +111,7 @@ test.each([
   [`multipart/form-data; boundary=${'b'.repeat(71)}`, undefined],
   ['multipart/form-data', undefined],
   ['multipart/mixed; boundary=abc', undefined],
+  ['application/multipart/form-data; boundary=abc', undefined],
   ['application/json', undefined],
   [undefined, undefined],
 ])('the boundary of %s is %s', (contentType, boundary) => {

@@ -78,7 +78,7 @@ describe('who ended a response', () => {
 test('over HTTP/2 a client that resets its stream while it sends its body is recorded as cancelled, though the answer has gone out whole', async () => {
   const tap = new RecordTap();
   const middleware = dynamoTracing({ logger: false });
-  const server = createHttp2((req, res) => middleware(req, res, () => {
+  const server = createHttp2((req, res) => middleware(req as never, res as never, () => {
     req.resume();
     res.end('{}');
   })).listen(0, '127.0.0.1');

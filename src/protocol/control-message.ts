@@ -44,7 +44,8 @@ export function encodeControlMessage(message: ControlMessage): Buffer {
   if (inputs !== undefined) wire['request_stream_connection_info'] = connectionInfoToWire(inputs);
   readControlMessage(wire);
   const bytes = encodeJson(wire);
-  if (bytes.length > MAX_CONTROL_MESSAGE_SIZE) throw invalidField('control message', `has ${bytes.length} bytes (max: ${MAX_CONTROL_MESSAGE_SIZE})`);
+  const [size, limit] = [bytes.length, MAX_CONTROL_MESSAGE_SIZE];
+  if (size > limit) throw invalidField('control message', `has ${size} bytes (max: ${limit})`, { size, limit });
   return bytes;
 }
 

@@ -5,8 +5,8 @@ import { decodeJson } from './json.js';
 export type Fields = Readonly<Record<string, unknown>>;
 
 /** ERR_MESSAGE_INVALID about `field`, e.g. `connection_info.info`. */
-export function invalidField(field: string, problem: string): DynamoTracingError {
-  return new DynamoTracingError('ERR_MESSAGE_INVALID', `${field} ${problem}`, { field });
+export function invalidField(field: string, problem: string, facts: object = {}): DynamoTracingError {
+  return new DynamoTracingError('ERR_MESSAGE_INVALID', `${field} ${problem}`, { field, ...facts });
 }
 
 /** `value` as an object, or ERR_MESSAGE_INVALID about `field`. */

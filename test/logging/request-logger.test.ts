@@ -135,16 +135,16 @@ describe('the ids of a line', () => {
   it('are those of the current request for a logger of no context', async () => {
     const { log, records } = jsonLog();
     const logger = createRequestLogger(log).child({ part: 'db' });
-    await runInContext(IN_REQUEST, async () => {
+    const bound = await runInContext(IN_REQUEST, async () => {
       logger.info('now');
       await new Promise((resolve) => setTimeout(resolve, 1));
       logger.info('after await');
-      setTimeout(bindTrace(() => logger.info('bound')), 1);
+      return { call: bindTrace(() => logger.info('bound')) };
     });
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    bound.call();
     logger.info('outside');
-    const [now, later, bound, outside] = records();
-    expect([now, later, bound]).toMatchObject([IDS, IDS, IDS]);
+    const [now, later, ofBound, outside] = records();
+    expect([now, later, ofBound]).toMatchObject([IDS, IDS, IDS]);
     expect(Object.keys(outside!)).toEqual(['time', 'level', 'target', 'message', 'part']);
   });
 

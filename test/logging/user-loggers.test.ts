@@ -118,7 +118,7 @@ describe('a logger of one\'s own', () => {
     process.on('unhandledRejection', unhandled);
     const { user } = recorder({ info: (async () => Promise.reject(new Error('disk full'))) as unknown as Logger['info'] });
     createRequestLogger(readLogger(user, 'logger')).info('text');
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await new Promise(setImmediate); // Node has told by then
     process.off('unhandledRejection', unhandled);
     expect(unhandled).not.toHaveBeenCalled();
   });

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { connect as connectHttp2, constants } from 'node:http2';
+import { connect as connectHttp2, constants, createServer as createHttp2 } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { request as httpsRequest } from 'node:https';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
@@ -73,6 +73,26 @@ describe('who ended a response', () => {
     if (!signals[1]!.aborted) await once(signals[1]!, 'abort');
     expect(signals.map(({ aborted }) => aborted)).toEqual([false, true]);
   });
+});
+
+test('over HTTP/2 a client that resets its stream while it sends its body is recorded as cancelled, though the answer has gone out whole', async () => {
+  const tap = new RecordTap();
+  const middleware = dynamoTracing({ logger: false });
+  const server = createHttp2((req, res) => middleware(req as never, res as never, () => {
+    req.resume();
+    res.end('{}');
+  })).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const session = connectHttp2(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  const stream = session.request({ ':method': 'POST', ':path': CHAT });
+  stream.write('{"model":"m"');
+  stream.resume().on('error', () => undefined);
+  await once(stream, 'end');
+  stream.close(constants.NGHTTP2_CANCEL);
+  expect(await tap.next('request completed')).toMatchObject({ status: 'cancelled' });
+  session.destroy();
+  server.close();
+  tap.stop();
 });
 
 describe('Fastify over HTTP/2 with TLS, and HTTP/1.1 beside it', () => {

@@ -48,7 +48,8 @@ describe('the fields of a form', () => {
   });
 
   test('are left out when they have more than 256 characters, and the next is read', () => {
-    expect(scan([bytes(field('model', 'x'.repeat(256)), END)])).toEqual({ model: 'x'.repeat(256) });
+    const longest = bytes(field('model', 'x'.repeat(256)), END);
+    for (let cut = 0; cut <= longest.length; cut += 1) expect([cut, scan([longest.subarray(0, cut), longest.subarray(cut)])]).toEqual([cut, { model: 'x'.repeat(256) }]);
     for (const length of [257, 5000]) {
       const long = bytes(field('model', 'x'.repeat(length)), field('stream', 'true'), END);
       for (const size of [1, 100, long.length]) expect(scan(inPieces(long, size))).toEqual({ stream: 'true' });
@@ -60,8 +61,14 @@ describe('the fields of a form', () => {
   });
 
   test('may have names without quotes, other headers before, and any case', () => {
-    const part = `--${BOUNDARY}\r\nX-Other: 1\r\ncontent-DISPOSITION: form-data; name=model\r\n\r\nm\r\n`;
-    expect(scan([bytes(part, END)])).toEqual({ model: 'm' });
+    for (const name of ['name=model', 'NAME="model"']) {
+      const part = `--${BOUNDARY}\r\nX-Other: 1\r\ncontent-DISPOSITION: form-data; ${name}\r\n\r\nm\r\n`;
+      expect([name, scan([bytes(part, END)])]).toEqual([name, { model: 'm' }]);
+    }
+  });
+
+  test.each(['X-Content-Disposition: form-data; name="model"', 'Content-Disposition: form-data; x-name="model"'])('are named by their own header and parameter, not by %s', (head) => {
+    expect(scan([bytes(`--${BOUNDARY}\r\n${head}\r\n\r\nm\r\n`, field('stream', 'true'), END)])).toEqual({ stream: 'true' });
   });
 
   test('are not found in a part whose head has more than 1,024 bytes, and the next part is read', () => {
@@ -104,6 +111,7 @@ test.each([
   [`multipart/form-data; boundary=${'b'.repeat(71)}`, undefined],
   ['multipart/form-data', undefined],
   ['multipart/mixed; boundary=abc', undefined],
+  ['application/multipart/form-data; boundary=abc', undefined],
   ['application/json', undefined],
   [undefined, undefined],
 ])('the boundary of %s is %s', (contentType, boundary) => {

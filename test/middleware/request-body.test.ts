@@ -10,6 +10,7 @@ import { readBody, RequestBody } from '../../src/middleware/request-body.js';
 import { CHAT, open, received } from '../support/client.js';
 import { RecordTap } from '../support/records.js';
 
+const MIB_OF_JSON = `{"model":"m","pad":"`.padEnd(2 ** 20 - 2, 'x') + '"}';
 const LONG = 'say \\"model\\": '.repeat(1000);
 
 test.each<[string, unknown, unknown]>([
@@ -17,13 +18,22 @@ test.each<[string, unknown, unknown]>([
   ['a parsed object without a model', { stream: false }, { model: undefined, stream: false }],
   ['a model that is no text', { model: 7 }, { model: undefined, stream: undefined }],
   ['a long model name', { model: 'x'.repeat(300) }, { model: 'x'.repeat(256), stream: undefined }],
+  ['an empty model and a stream flag of null', { model: '', stream: null }, { model: undefined, stream: undefined }],
+  ['a stream flag of another kind', { stream: 1 }, { model: undefined, stream: false }],
+  ['fields as @fastify/multipart shows them', { model: { value: 'm' }, stream: { value: 'true' } }, { model: 'm', stream: true }],
+  ['JSON text after white space', ' \r\n\t{"model":"m"}', { model: 'm', stream: undefined }],
+  ['JSON text without model and stream', '{"prompt":"model"}', undefined],
   ['JSON text', '{"messages":[{"model":"inner","content":"\\"stream\\":true"}],"model":"outer"}', { model: 'outer', stream: undefined }],
   ['JSON bytes', Buffer.from(`{"prompt":"${LONG}","stream":true,"model":"módel"}`), { model: 'módel', stream: true }],
+  ['JSON bytes in a view of something larger', new Uint8Array(Buffer.from('xx{"model":"m"}yy')).subarray(2, -2), { model: 'm', stream: undefined }],
   ['text that is no JSON', 'model=m', undefined],
+  ['text that ends in JSON', 'x {"model":"m"}', undefined],
   ['an empty object, as a body parser leaves it', {}, undefined],
   ['an array', [1], undefined],
   ['nothing', undefined, undefined],
-  ['more than a mebibyte', Buffer.from(`{"model":"m","pad":"${'x'.repeat(2 ** 20)}"}`), undefined],
+  ['a mebibyte', MIB_OF_JSON, { model: 'm', stream: undefined }],
+  ['more than a mebibyte of text', `${MIB_OF_JSON} `, undefined],
+  ['more than a mebibyte of bytes', Buffer.from(`${MIB_OF_JSON} `), undefined],
 ])('%s', (_name, body, facts) => {
   expect(readBody(body)).toEqual(facts);
 });
@@ -93,6 +103,13 @@ describe('what a request asks for', () => {
     req.push(null);
     body.settle();
     expect([body.facts, body.isUnderstood]).toEqual([{ model: 'whisper', stream: undefined }, true]);
+  });
+
+  test('is in the bytes of a mebibyte', () => {
+    const { req, body } = watched();
+    for (let at = 0; at < MIB_OF_JSON.length; at += 65_536) req.push(Buffer.from(MIB_OF_JSON.slice(at, at + 65_536)));
+    body.settle();
+    expect(body.facts).toEqual({ model: 'm', stream: undefined });
   });
 
   test('is not looked for in bytes after the first mebibyte, and all of them reach the handler', async () => {

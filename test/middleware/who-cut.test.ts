@@ -62,8 +62,8 @@ describe('HTTP/1', () => {
     const app = makeExpress().use(dynamoTracing({ logger: false }));
     app.use(((req, res, next) => {
       for (const stream of [req, res, req.socket]) stream.on('error', () => undefined);
-      setTimeout(() => CUTS[cut]!(req, res), 20);
       next();
+      setImmediate(() => CUTS[cut]!(req, res)); // the parser listens by now
     }) as RequestHandler, express.json(), ((_error, _req, res, _next) => {
       res.status(400).end('{}');
     }) as ErrorRequestHandler);

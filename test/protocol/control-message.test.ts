@@ -99,9 +99,9 @@ describe('control message', () => {
     expect(thrown(() => encodeControlMessage({ ...message, ...change }))).toMatchObject({ code: 'ERR_MESSAGE_INVALID', field });
   });
 
-  test('128 KiB are written, a byte more is not', () => {
+  test('128 KiB are written, a byte more is not, and the error says both', () => {
     const room = MAX_CONTROL_MESSAGE_SIZE - encodeControlMessage({ ...message, metadata: { a: 'x' } }).length;
     expect(encodeControlMessage({ ...message, metadata: { a: 'x'.repeat(room + 1) } })).toHaveLength(MAX_CONTROL_MESSAGE_SIZE);
-    expect(thrown(() => encodeControlMessage({ ...message, metadata: { a: 'x'.repeat(room + 2) } }))).toMatchObject({ code: 'ERR_MESSAGE_INVALID', field: 'control message' });
+    expect(thrown(() => encodeControlMessage({ ...message, metadata: { a: 'x'.repeat(room + 2) } }))).toMatchObject({ code: 'ERR_MESSAGE_INVALID', field: 'control message', size: MAX_CONTROL_MESSAGE_SIZE + 1, limit: MAX_CONTROL_MESSAGE_SIZE });
   });
 });

@@ -13,6 +13,7 @@ const frame = (item: RequestFrame | FrameRefusal | undefined): RequestFrame => {
   if (item?.kind !== 'request') throw new Error(`a request was expected, not ${String(item?.kind)}`);
   return item;
 };
+const MIB = Buffer.alloc(2 ** 20);
 const bad = (name: string): Buffer => hex(malformed.find((vector) => vector.name === name)!.frame_hex);
 const plain = (item: RequestFrame) => ({ path: item.endpointPath, headers: { ...item.headers }, payload: item.payload.toString('hex') });
 
@@ -130,6 +131,13 @@ describe('limits when writing', () => {
     expect(encodeRequestFrame('x', { a: 'b' }, [Buffer.alloc(82)], 100).byteLength).toBe(100);
     expect(thrown(() => encodeRequestFrame('x', { a: 'b' }, [Buffer.alloc(83)], 100))).toMatchObject({ code: 'ERR_FRAME_TOO_LARGE', size: 101, limit: 100 });
     expect(thrown(() => encodeRequestFrame('x', {}, [Buffer.alloc(33554432)]))).toMatchObject({ code: 'ERR_FRAME_TOO_LARGE' });
+  });
+
+  test('a payload of 4 GiB is refused whatever the limit, because its length field has four bytes; one byte less is written', () => {
+    const parts = Array.from({ length: 4096 }, () => MIB);
+    expect(thrown(() => encodeRequestFrame('x', {}, parts, Infinity))).toMatchObject({ code: 'ERR_FRAME_TOO_LARGE', size: 2 ** 32, limit: 2 ** 32 - 1 });
+    const { chunks, byteLength } = encodeRequestFrame('x', {}, [MIB.subarray(1), ...parts.slice(1)], Infinity);
+    expect([Buffer.from(chunks[0]!).readUInt32BE(chunks[0]!.length - 4), byteLength]).toEqual([2 ** 32 - 1, 2 ** 32 - 1 + chunks[0]!.length]);
   });
 
   test('a header value that is not a string is refused: the worker would drop all headers for it', () => {

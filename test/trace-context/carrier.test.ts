@@ -144,6 +144,11 @@ describe('several values under one name', () => {
   });
 });
 
+it.each<[string, CarrierTarget]>([['record', { traceparent: 'old', 'x-other': '1' }], ['Map', new Map([['traceparent', 'old'], ['x-other', '1']])]])('a header that is replaced keeps its place in a %s', (_kind, target) => {
+  carrierOf(target).set('traceparent', TRACE);
+  expect([...carrierOf(target).keys()]).toEqual(['traceparent', 'x-other']);
+});
+
 describe('a record', () => {
   it('may have one of the methods get and set: only both make it something else', () => {
     expect(carrierOf({ get: () => 'x', traceparent: TRACE } as unknown as CarrierTarget).get('traceparent')).toBe(TRACE);

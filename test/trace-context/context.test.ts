@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
-import { context, createTraceState, ROOT_CONTEXT, trace, TraceFlags, type Context, type Span } from '@opentelemetry/api';
+import { context, createContextKey, createTraceState, ROOT_CONTEXT, trace, TraceFlags, type Context, type Span } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 import { AlwaysOffSampler, BasicTracerProvider } from '@opentelemetry/sdk-trace-base';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
@@ -149,6 +149,7 @@ describe.each<[string, boolean]>([
       expect(scoped(span(scope.traceId))).toEqual([scope, scope.traceId]);
       expect(scoped(span(other.traceId))).toEqual([undefined, other.traceId]);
       expect(scoped(setTraceScope(span(scope.traceId), other))).toEqual([other, scope.traceId]);
+      expect(scoped(ROOT_CONTEXT.setValue(createContextKey('theirs'), 1))).toEqual([undefined, undefined]);
       expect(runInRequest({}, ROOT_CONTEXT, () => context.with(span(scope.traceId), () => getTraceScope(activeContext())))).toBeUndefined();
     });
   }

@@ -103,6 +103,8 @@ describe('isTraceId and isSpanId', () => {
     [SPAN.toUpperCase(), false, false],
     [`${TRACE.slice(1)}g`, false, false],
     [TRACE.slice(1), false, false],
+    [`${TRACE}0`, false, false],
+    [`${SPAN}0`, false, false],
     ['', false, false],
   ])('%j: trace id %p, span id %p', (id, trace, span) => {
     expect([isTraceId(id), isSpanId(id)]).toEqual([trace, span]);

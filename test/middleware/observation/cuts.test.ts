@@ -61,6 +61,8 @@ test.each([
   ['a brace that no key follows', '{x\n\n'],
   ['blanks, a brace and blanks', ' \n{ \n x'],
   ['an object', ' { "model": "m" }'],
+  ['an object behind more blanks than are waited for', `${' '.repeat(70)}{ "model": "m" }`],
+  ['an object with as many blanks behind its brace', `{${' '.repeat(70)}"model": "m" }`],
 ])('where the first piece ends does not decide what a body without a type is: %s', (_title, body) => {
   const whole = timeless(observe([body], { contentType: undefined }));
   for (let cut = 0; cut <= body.length; cut += 1) expect([cut, timeless(observe([body.slice(0, cut), body.slice(cut)], { contentType: undefined }))]).toEqual([cut, whole]);

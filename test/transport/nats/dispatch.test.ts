@@ -73,10 +73,8 @@ describeWithNats('a request over a real nats-server', () => {
     subscription.unsubscribe();
   });
 
-  it('to a subject nobody serves fails at once with ERR_WORKER_UNAVAILABLE', async () => {
-    const begun = Date.now();
-    await expect(natsDispatch(connection).send('t.nobody', HEADERS, [Buffer.from('x')])).rejects.toMatchObject({ code: 'ERR_WORKER_UNAVAILABLE', subject: 't.nobody' });
-    expect(Date.now() - begun).toBeLessThan(2000);
+  it('to a subject nobody serves fails with ERR_WORKER_UNAVAILABLE, whatever time it has', async () => {
+    await expect(natsDispatch(connection, { requestTimeoutMs: 600_000 }).send('t.nobody', HEADERS, [Buffer.from('x')])).rejects.toMatchObject({ code: 'ERR_WORKER_UNAVAILABLE', subject: 't.nobody' });
   });
 
   it('that is not acknowledged in time is ERR_ACK_TIMEOUT', async () => {

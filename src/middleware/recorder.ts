@@ -3,7 +3,7 @@ import type { Context } from '@opentelemetry/api';
 import { guarded, monotonicMs, reportFault } from '../internal/index.js';
 import { errorFields, levelOf, RECORD_TARGETS, type LogFields, type RecordName } from '../logging/index.js';
 import type { SpanFields, TracedSpan } from '../spans/index.js';
-import { runInRequest, type RequestIds } from '../trace-context/index.js';
+import type { RequestIds } from '../trace-context/index.js';
 import type { CompletionStatus, ReceivedRequest, TokenUsage, WorkerIds } from './completed-request.js';
 import { DIALECTS } from './dialects/index.js';
 import { EchoedIds } from './echoed-ids.js';
@@ -266,10 +266,10 @@ export class RequestRecorder implements EndingListener {
     return { traceId: this.handle.traceId, spanId: this.handle.spanId, sampled: this.beginning.span.sampled };
   }
 
-  /** Calls a hook of the application's, inside the request. */
+  /** Calls a hook of the application. */
   #tell<K extends 'onReceived' | 'onCompleted' | 'onSystemCompleted'>(name: K, what: () => Parameters<NonNullable<Tracing[K]>>[0]): void {
     const hook = this.tracing[name] as ((told: unknown) => unknown) | undefined;
-    if (hook !== undefined) guarded(name, () => runInRequest(this.handle, this.context, () => hook(what())), undefined);
+    if (hook !== undefined) guarded(name, () => hook(what()), undefined);
   }
 
   #finishSpan(errorType: string | undefined, fields: SpanFields = {}): void {

@@ -4,7 +4,7 @@ import { context, trace } from '@opentelemetry/api';
 import { AlwaysOffSampler } from '@opentelemetry/sdk-trace-base';
 import { currentTrace, type CompletedRequest, type DynamoTracingOptions, type SystemRequest } from 'dynamo-tracing';
 import { startSdk, type Sdk } from '../spans/support.js';
-import { CHAT, post, send } from '../support/client.js';
+import { chat, CHAT, open, post, rawRequest, send } from '../support/client.js';
 import { FRAMEWORKS, type TestServer } from '../support/frameworks.js';
 import { until } from '../support/until.js';
 
@@ -27,14 +27,14 @@ describe.each(FRAMEWORKS.map((framework) => [framework.name, framework] as const
   const start = async (): Promise<void> => {
     server = await framework.start({
       tracing,
-      raw: { '/health': (_req, res) => res.end('ok'), '/page': (_req, res) => res.end('hello') },
+      raw: { '/v1/completions': () => undefined, '/health': (_req, res) => res.end('ok'), '/page': (_req, res) => res.end('hello') },
       native: { [CHAT]: ({ json }, { trace: own }) => (own.set({ tenant: 'acme', beta: true }), json(200, { id: 'c', choices: [] })) },
     });
   };
-  const chat = (): Promise<unknown> => post(server.port, CHAT, '{"model":"m"}', { 'request-id': UUID });
-  const one = async <T>(name: string): Promise<Told & { readonly value: T }> => {
+  const ask = (): Promise<unknown> => post(server.port, CHAT, '{"model":"m"}', { 'request-id': UUID });
+  const one = async <T = { readonly spanId: string; readonly requestId: string }>(name: string): Promise<Omit<Told, 'value'> & { readonly value: T }> => {
     await until(`${name} is called`, () => told.some((call) => call.name === name));
-    return told.find((call) => call.name === name) as Told & { readonly value: T };
+    return told.find((call) => call.name === name) as Omit<Told, 'value'> & { readonly value: T };
   };
 
   beforeEach(async () => {
@@ -48,7 +48,7 @@ describe.each(FRAMEWORKS.map((framework) => [framework.name, framework] as const
   });
 
   test('a completed request says span, operation, provider and the fields that the handler set', async () => {
-    await chat();
+    await ask();
     const { value } = await one<CompletedRequest>('onCompleted');
     expect(value).toMatchObject({ requestId: UUID, spanId: expect.stringMatching(/^[0-9a-f]{16}$/), operation: 'chat', provider: 'openai', fields: { tenant: 'acme', beta: true } });
   });
@@ -61,7 +61,7 @@ describe.each(FRAMEWORKS.map((framework) => [framework.name, framework] as const
 
   test('a hook runs inside the request and inside its span', async () => {
     sdk = startSdk();
-    await chat();
+    await ask();
     const received = await one('onReceived');
     const completed = await one<CompletedRequest>('onCompleted');
     for (const call of [received, completed]) expect(call).toMatchObject({ requestId: UUID, spanId: completed.value.spanId });
@@ -70,11 +70,21 @@ describe.each(FRAMEWORKS.map((framework) => [framework.name, framework] as const
     expect(system).toMatchObject({ requestId: system.value.requestId, spanId: system.value.spanId });
   });
 
+  test('a hook runs inside a request that its client has left', async () => {
+    sdk = startSdk();
+    const client = await open(server.port);
+    client.write(rawRequest('/v1/completions', chat(), { 'request-id': UUID }));
+    await one('onReceived');
+    client.destroy();
+    const { value, ...where } = await one<CompletedRequest>('onCompleted');
+    expect([value.status, where]).toEqual(['cancelled', { name: 'onCompleted', requestId: UUID, spanId: value.spanId }]);
+  });
+
   test('a trace counts as sampled only when an SDK records it and its sampler has taken it', async () => {
     for (const [config, sampled] of [[undefined, false], [{}, true], [{ sampler: new AlwaysOffSampler() }, false]] as const) {
       sdk = config && startSdk(config);
       told = [];
-      await chat();
+      await ask();
       expect([config, (await one<CompletedRequest>('onCompleted')).value.sampled]).toEqual([config, sampled]);
       sdk?.stop();
     }

@@ -1,1 +1,17 @@
-export { createMetrics, type EndedRequest, type Metrics, type MetricsOptions, type MetricsRegistry, type PromClient, type StartedRequest } from './metrics/index.js';
+export {
+  createGenAiMetrics,
+  createMetrics,
+  type Buckets,
+  type EndedRequest,
+  type EndedSystemRequest,
+  type FrontendBucketName,
+  type LabelOptions,
+  type LabelSource,
+  type LabelSources,
+  type Metrics,
+  type MetricsOptions,
+  type MetricsRegistry,
+  type PromClient,
+  type StartedRequest,
+  type WorkerBucketName,
+} from './metrics/index.js';

@@ -32,9 +32,9 @@ describe.each(FRAMEWORKS.map((framework) => [framework.name, framework] as const
     });
   };
   const ask = (): Promise<unknown> => post(server.port, CHAT, '{"model":"m"}', { 'request-id': UUID });
-  const one = async <T = { readonly spanId: string; readonly requestId: string }>(name: string): Promise<Omit<Told, 'value'> & { readonly value: T }> => {
+  const one = async (name: string): Promise<Omit<Told, 'value'> & { readonly value: CompletedRequest & SystemRequest }> => {
     await until(`${name} is called`, () => told.some((call) => call.name === name));
-    return told.find((call) => call.name === name) as Omit<Told, 'value'> & { readonly value: T };
+    return told.find((call) => call.name === name) as Omit<Told, 'value'> & { readonly value: CompletedRequest & SystemRequest };
   };
 
   beforeEach(async () => {
@@ -49,13 +49,13 @@ describe.each(FRAMEWORKS.map((framework) => [framework.name, framework] as const
 
   test('a completed request says span, operation, provider and the fields that the handler set', async () => {
     await ask();
-    const { value } = await one<CompletedRequest>('onCompleted');
+    const { value } = await one('onCompleted');
     expect(value).toMatchObject({ requestId: UUID, spanId: expect.stringMatching(/^[0-9a-f]{16}$/), operation: 'chat', provider: 'openai', fields: { tenant: 'acme', beta: true } });
   });
 
   test('a system request is told once with its route, and as no inference request', async () => {
     await send(server.port, { path: '/health' });
-    expect((await one<SystemRequest>('onSystemCompleted')).value).toMatchObject({ method: 'GET', route: '/health', httpStatus: 200, elapsedMs: expect.any(Number), traceId: expect.stringMatching(/^[0-9a-f]{32}$/), sampled: false });
+    expect((await one('onSystemCompleted')).value).toMatchObject({ method: 'GET', route: '/health', httpStatus: 200, elapsedMs: expect.any(Number), traceId: expect.stringMatching(/^[0-9a-f]{32}$/), sampled: false });
     expect(told.map(({ name }) => name)).toEqual(['onSystemCompleted']);
   });
 
@@ -63,10 +63,10 @@ describe.each(FRAMEWORKS.map((framework) => [framework.name, framework] as const
     sdk = startSdk();
     await ask();
     const received = await one('onReceived');
-    const completed = await one<CompletedRequest>('onCompleted');
+    const completed = await one('onCompleted');
     for (const call of [received, completed]) expect(call).toMatchObject({ requestId: UUID, spanId: completed.value.spanId });
     await send(server.port, { path: '/page' });
-    const system = await one<SystemRequest>('onSystemCompleted');
+    const system = await one('onSystemCompleted');
     expect(system).toMatchObject({ requestId: system.value.requestId, spanId: system.value.spanId });
   });
 
@@ -76,7 +76,7 @@ describe.each(FRAMEWORKS.map((framework) => [framework.name, framework] as const
     client.write(rawRequest('/v1/completions', chat(), { 'request-id': UUID }));
     await one('onReceived');
     client.destroy();
-    const { value, ...where } = await one<CompletedRequest>('onCompleted');
+    const { value, ...where } = await one('onCompleted');
     expect([value.status, where]).toEqual(['cancelled', { name: 'onCompleted', requestId: UUID, spanId: value.spanId }]);
   });
 
@@ -85,7 +85,7 @@ describe.each(FRAMEWORKS.map((framework) => [framework.name, framework] as const
       sdk = config && startSdk(config);
       told = [];
       await ask();
-      expect([config, (await one<CompletedRequest>('onCompleted')).value.sampled]).toEqual([config, sampled]);
+      expect([config, (await one('onCompleted')).value.sampled]).toEqual([config, sampled]);
       sdk?.stop();
     }
   });

@@ -1,6 +1,7 @@
 export {
   createGenAiMetrics,
   createMetrics,
+  createWorkerMetrics,
   type Buckets,
   type EndedRequest,
   type EndedSystemRequest,
@@ -12,6 +13,10 @@ export {
   type MetricsOptions,
   type MetricsRegistry,
   type PromClient,
+  type ServedCompletion,
+  type ServedRequest,
   type StartedRequest,
   type WorkerBucketName,
+  type WorkerMetrics,
+  type WorkerMetricsOptions,
 } from './metrics/index.js';

@@ -50,7 +50,7 @@ export function bucketsOption<Name extends string>(names: readonly Name[]): Opti
       if (!names.some((known) => known === name)) throw invalidOption(`${path}.${name}`, `one of ${names.join(', ')}`, name);
       if (!areBounds(bounds)) throw invalidOption(`${path}.${name}`, `1 to ${MAX_BUCKETS} rising numbers`, bounds);
     }
-    return value as Partial<Buckets<Name>>;
+    return value;
   };
 }
 

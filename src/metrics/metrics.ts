@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { DynamoTracingError } from '../errors/index.js';
 import { booleanOption, decisionOption, numberOption, optionalOption, readOptions, type Environment } from '../internal/index.js';
 import { bucketsOption, frontendBuckets, type Buckets, type FrontendBucketName } from './buckets.js';
-import { FRONTEND, Instruments, SYSTEM, type Exemplar, type FrontendName } from './families.js';
+import { exemplarOf, FRONTEND, Instruments, SYSTEM, type FrontendName } from './families.js';
 import { GenAiMetrics } from './gen-ai.js';
 import { labelsOption, ModelLabels, OwnLabels, RouteLabels, type IsServed, type LabelSources } from './labels.js';
 import { clientOption, registering, registryFor, registryOption, scrapeHandler, type MetricsRegistry, type PromClient } from './prom-client.js';
@@ -133,10 +133,6 @@ function prefixOf(env: Environment): string {
   if (prefix === '') return 'dynamo_frontend';
   if (/^[a-zA-Z_:][a-zA-Z0-9_:]*$/.test(prefix)) return prefix;
   throw new DynamoTracingError('ERR_ENV_INVALID', `DYN_METRICS_PREFIX must be letters, digits, _ and : with no digit first, got ${JSON.stringify(prefix.slice(0, 64))}`, { variable: 'DYN_METRICS_PREFIX' });
-}
-
-function exemplarOf({ traceId, spanId, sampled }: Pick<EndedRequest, 'traceId' | 'spanId' | 'sampled'>): Exemplar {
-  return sampled === true && traceId !== undefined && spanId !== undefined ? { trace_id: traceId, span_id: spanId } : undefined;
 }
 
 /** Dynamo's labels keep `error` for cancelled requests; `error_type` is empty on success. `labels`: the model and the application's. */

@@ -23,6 +23,16 @@ export const GEN_AI = {
   },
 } as const;
 
+/** Attributes of the semantic conventions. */
+export const ATTRIBUTES = {
+  operation: 'gen_ai.operation.name',
+  provider: 'gen_ai.provider.name',
+  requestModel: 'gen_ai.request.model',
+  responseModel: 'gen_ai.response.model',
+  tokenType: 'gen_ai.token.type',
+  errorType: 'error.type',
+} as const;
+
 type Instruments = Readonly<Record<keyof typeof GEN_AI, Histogram>>;
 
 /**
@@ -66,19 +76,19 @@ function attributesOf(ended: EndedRequest, models: ModelLabels, own: Labels): At
   const answered = models.ofResponse(ended.responseModel, isSuccess);
   return {
     ...own,
-    'gen_ai.operation.name': ended.operation ?? ended.endpoint,
-    'gen_ai.provider.name': ended.provider ?? 'openai',
-    ...(asked === UNKNOWN_MODEL || asked === OTHER ? {} : { 'gen_ai.request.model': asked }),
-    ...(answered === undefined ? {} : { 'gen_ai.response.model': answered }),
+    [ATTRIBUTES.operation]: ended.operation ?? ended.endpoint,
+    [ATTRIBUTES.provider]: ended.provider ?? 'openai',
+    ...(asked === UNKNOWN_MODEL || asked === OTHER ? {} : { [ATTRIBUTES.requestModel]: asked }),
+    ...(answered === undefined ? {} : { [ATTRIBUTES.responseModel]: answered }),
   };
 }
 
 /** Times in seconds. The conventions know the times of tokens for successful responses only, and no estimated counts. */
 function record({ duration, firstToken, perToken, tokens }: Instruments, ended: EndedRequest, attributes: Attributes): void {
   const { elapsedMs, ttftMs, inputTokens, outputTokens, outputTokensEstimated, status, errorType } = ended;
-  duration.record(elapsedMs / 1000, status === 'success' ? attributes : { ...attributes, 'error.type': errorType });
-  if (inputTokens !== undefined) tokens.record(inputTokens, { ...attributes, 'gen_ai.token.type': 'input' });
-  if (outputTokens !== undefined && outputTokensEstimated !== true) tokens.record(outputTokens, { ...attributes, 'gen_ai.token.type': 'output' });
+  duration.record(elapsedMs / 1000, status === 'success' ? attributes : { ...attributes, [ATTRIBUTES.errorType]: errorType });
+  if (inputTokens !== undefined) tokens.record(inputTokens, { ...attributes, [ATTRIBUTES.tokenType]: 'input' });
+  if (outputTokens !== undefined && outputTokensEstimated !== true) tokens.record(outputTokens, { ...attributes, [ATTRIBUTES.tokenType]: 'output' });
   if (status !== 'success' || ttftMs === undefined) return;
   firstToken.record(ttftMs / 1000, attributes);
   if (outputTokens !== undefined && outputTokens > 1) perToken.record((elapsedMs - ttftMs) / (outputTokens - 1) / 1000, attributes);

@@ -9,7 +9,7 @@ import * as prom from 'prom-client';
 import request from 'supertest';
 import { dynamoTracing } from 'dynamo-tracing';
 import { createGenAiMetrics, createMetrics, type LabelOptions } from 'dynamo-tracing/metrics';
-import { GEN_AI } from '../../src/metrics/gen-ai.js';
+import { ATTRIBUTES, GEN_AI } from '../../src/metrics/gen-ai.js';
 import { ended, FAILED } from './support.js';
 
 /** Collects when it is asked to. */
@@ -48,6 +48,7 @@ const FULL = { endpoint: 'chat_completions', operation: 'chat', provider: 'anthr
 describe('names, units, bucket boundaries and attributes', () => {
   test('names are those of the published constants', () => {
     expect(Object.values(GEN_AI).map(({ name }) => name)).toEqual([semconv.METRIC_GEN_AI_SERVER_REQUEST_DURATION, semconv.METRIC_GEN_AI_SERVER_TIME_TO_FIRST_TOKEN, semconv.METRIC_GEN_AI_SERVER_TIME_PER_OUTPUT_TOKEN, semconv.METRIC_GEN_AI_CLIENT_TOKEN_USAGE]);
+    expect(Object.values(ATTRIBUTES)).toEqual([semconv.ATTR_GEN_AI_OPERATION_NAME, semconv.ATTR_GEN_AI_PROVIDER_NAME, semconv.ATTR_GEN_AI_REQUEST_MODEL, semconv.ATTR_GEN_AI_RESPONSE_MODEL, semconv.ATTR_GEN_AI_TOKEN_TYPE, semconv.ATTR_ERROR_TYPE]);
   });
 
   test('a meter provider sees the instruments as the conventions have them', async () => {

@@ -64,7 +64,7 @@ describeWithPrometheus('a real Prometheus', () => {
     planes.push(worker, client);
     await worker.listen();
     const { address } = worker.endpoint('dynamo.backend.generate', async function* () { yield { token: 'a' }; });
-    for await (const _item of client.generate(address, {})) void _item;
+    for await (const item of client.generate(address, {})) expect(item).toEqual({ token: 'a' });
   }
 
   /** Labels and value of each series that a query finds, once it finds some. */

@@ -60,6 +60,7 @@ test('the prom-client module can be handed in, as a bundle does', async () => {
     }
   }
   createMetrics({ client: { ...prom, Counter } as never });
+  createMetrics({ client: prom });
   expect(seen).toEqual(expect.arrayContaining(['dynamo_frontend_requests_total']));
   expect(() => createMetrics({ client: {} as never })).toThrow(expect.objectContaining({ code: 'ERR_OPTION_INVALID', path: 'createMetrics.client' }));
 });

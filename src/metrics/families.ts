@@ -139,7 +139,7 @@ function make<Name extends string>(prom: PromClient, registry: MetricsRegistry, 
     ...(exemplars ? { enableExemplars: true } : {}),
     ...(source === undefined ? {} : { collect(this: { set(value: number): void }) { this.set(source()); } }),
   };
-  if (type === 'counter') return { counter: new prom.Counter(config as never), exemplars };
-  if (type === 'gauge') return { gauge: new prom.Gauge(config as never) };
-  return { histogram: new prom.Histogram({ ...config, buckets: [...(settings.buckets[name as FrontendBucketName] ?? [])] } as never), exemplars };
+  if (type === 'counter') return { counter: new prom.Counter(config as never) as PromCounter, exemplars };
+  if (type === 'gauge') return { gauge: new prom.Gauge(config as never) as PromGauge };
+  return { histogram: new prom.Histogram({ ...config, buckets: [...(settings.buckets[name as FrontendBucketName] ?? [])] } as never) as PromHistogram, exemplars };
 }

@@ -26,9 +26,9 @@ export interface PromHistogram {
 /** The prom-client module, as far as it is used here: any version of it fits; exemplars need 15 or later. */
 export interface PromClient {
   readonly Registry: new (contentType?: never) => MetricsRegistry;
-  readonly Counter: new (config: never) => PromCounter;
-  readonly Gauge: new (config: never) => PromGauge;
-  readonly Histogram: new (config: never) => PromHistogram;
+  readonly Counter: new (config: never) => object;
+  readonly Gauge: new (config: never) => object;
+  readonly Histogram: new (config: never) => object;
   /** The registry that prom-client aggregates in a cluster. */
   readonly register?: MetricsRegistry;
   readonly AggregatorRegistry?: new () => object;

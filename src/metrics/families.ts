@@ -122,7 +122,7 @@ export class Instruments<Name extends string> {
   /** Moves a gauge up, or down by a negative number. */
   move(name: Name, labels: Labels, by: number): void {
     const { gauge } = this.#made.get(name) ?? NONE;
-    guarded('metrics', () => (by < 0 ? gauge?.dec(labels, -by) : gauge?.inc(labels, by)), undefined);
+    guarded('metrics', () => gauge?.inc(labels, by), undefined);
   }
 }
 

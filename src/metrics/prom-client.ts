@@ -16,8 +16,8 @@ export interface PromCounter {
   inc(labels: Labels | WithExemplar, by?: number): void;
 }
 export interface PromGauge {
-  inc(labels: Labels, by?: number): void;
-  dec(labels: Labels, by?: number): void;
+  /** Down by a negative number. */
+  inc(labels: Labels, by: number): void;
 }
 export interface PromHistogram {
   observe(labels: Labels | WithExemplar, value?: number): void;

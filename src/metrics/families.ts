@@ -13,8 +13,6 @@ export interface Family {
   readonly exemplars?: boolean;
   /** How prom-client puts the values of several processes together. Default: their sum. */
   readonly aggregator?: 'max';
-  /** Reads the value of a gauge at each scrape. */
-  readonly source?: true;
 }
 
 const MODEL = ['model'];
@@ -58,14 +56,14 @@ export const WORKER = {
   component_response_bytes_total: { type: 'counter', help: 'Bytes of responses', labels: ENDPOINT, own: true },
   component_errors_total: { type: 'counter', help: 'Requests that failed', labels: [...ENDPOINT, 'error_type'], own: true },
   component_cancellation_total: { type: 'counter', help: 'Requests that their callers cancelled', labels: ENDPOINT, own: true },
-  component_uptime_seconds: { type: 'gauge', help: 'Seconds since the metrics were made', labels: [], aggregator: 'max', source: true },
+  component_uptime_seconds: { type: 'gauge', help: 'Seconds since the metrics were made', labels: [], aggregator: 'max' },
   work_handler_network_transit_seconds: { type: 'histogram', help: 'Seconds from a caller to here, by the clocks of both machines', labels: [] },
   work_handler_time_to_first_response_seconds: { type: 'histogram', help: 'Seconds from a request\'s turn to its prologue', labels: [], exemplars: true },
   work_handler_permit_wait_seconds: { type: 'histogram', help: 'Seconds that a request waited for its turn', labels: [] },
-  work_handler_queue_depth: { type: 'gauge', help: 'Requests that wait for their turn', labels: [], source: true },
-  work_handler_queue_capacity: { type: 'gauge', help: 'Requests that may wait for their turn', labels: [], source: true },
-  work_handler_pool_active_tasks: { type: 'gauge', help: 'Requests that have their turn', labels: [], source: true },
-  work_handler_pool_capacity: { type: 'gauge', help: 'Requests that may have their turn at one time', labels: [], source: true },
+  work_handler_queue_depth: { type: 'gauge', help: 'Requests that wait for their turn', labels: [] },
+  work_handler_queue_capacity: { type: 'gauge', help: 'Requests that may wait for their turn', labels: [] },
+  work_handler_pool_active_tasks: { type: 'gauge', help: 'Requests that have their turn', labels: [] },
+  work_handler_pool_capacity: { type: 'gauge', help: 'Requests that may have their turn at one time', labels: [] },
   work_handler_enqueue_rejected_total: { type: 'counter', help: 'Requests refused because the worker was at capacity', labels: [] },
 } as const satisfies Readonly<Record<string, Family>>;
 

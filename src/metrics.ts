@@ -1,1 +1,22 @@
-export { createMetrics, type EndedRequest, type Metrics, type MetricsOptions, type MetricsRegistry, type PromClient, type StartedRequest } from './metrics/index.js';
+export {
+  createGenAiMetrics,
+  createMetrics,
+  createWorkerMetrics,
+  type Buckets,
+  type EndedRequest,
+  type EndedSystemRequest,
+  type FrontendBucketName,
+  type LabelOptions,
+  type LabelSource,
+  type LabelSources,
+  type Metrics,
+  type MetricsOptions,
+  type MetricsRegistry,
+  type PromClient,
+  type ServedCompletion,
+  type ServedRequest,
+  type StartedRequest,
+  type WorkerBucketName,
+  type WorkerMetrics,
+  type WorkerMetricsOptions,
+} from './metrics/index.js';

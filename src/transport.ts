@@ -82,7 +82,11 @@ export {
   type TlsOptions,
   type TopLogprob,
   type WaitOptions,
+  type WorkerCompletion,
   type WorkerDiscovery,
+  type WorkerLoad,
+  type WorkerObserver,
+  type WorkerRequest,
 } from './transport/index.js';
 
 // Codecs: bytes only, no sockets.

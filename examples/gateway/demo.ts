@@ -123,11 +123,12 @@ async function main(): Promise<void> {
       assertMatchesTree(trace, WHOLE);
       assertCompletedOnce(trace, completed);
       assertPropagated(harness, response);
-      if (svg !== undefined && completed.request_type === 'stream') await harness.writeWaterfall(response, svg);
+      if (svg !== undefined && title === 'A streamed chat request.') await harness.writeWaterfall(response, svg);
     }
 
     // Whichever of the two is asked first dies.
-    const deaths = [decode, spare].map((worker) => worker.inject(faults.crash('beforeFirstToken'), { times: 1, when: () => deaths.every(({ hits }) => hits === 0) }));
+    let alive = true;
+    for (const worker of [decode, spare]) worker.inject(faults.crash('beforeFirstToken'), { times: 1, when: () => alive && !(alive = false) });
     const survived = await ask({});
     const replaced = await report(survived, 'A decode worker dies. Another one takes the request.', () => 'The client noticed nothing.');
     assertConnectedTrace(replaced);

@@ -14,7 +14,7 @@ async function main(): Promise<void> {
   const stopTelemetry = startTelemetry();
   const fleet = config.upstream === undefined ? await connectWorkers(config) : undefined;
   const isServed = config.upstream === undefined ? (model: string) => model === config.model : await watchServedModels(config.upstream);
-  const metrics = createMetrics({ isServed });
+  const metrics = createMetrics({ isServed, exemplars: true });
   const app = createApp({
     model: config.model,
     tracing: { onReceived: metrics.onReceived, onCompleted: metrics.onCompleted },

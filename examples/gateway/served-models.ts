@@ -5,9 +5,9 @@ const ANSWER_WITHIN_MS = 2000;
 
 /**
  * Which models an upstream serves, as it says itself, asked every ten seconds: clients may invent names, and each would be a label of
- * /metrics. Undefined: it does not say, as providers that want a key for it.
+ * /metrics. Undefined: it does not say, as providers that want a key for it; then the models that it answers for are labels.
  */
-export async function watchServedModels(url: string): Promise<(model: string) => boolean> {
+export async function watchServedModels(url: string): Promise<(model: string) => boolean | undefined> {
   let names: ReadonlySet<string> | undefined;
   const look = async (): Promise<void> => {
     const res = await fetch(`${upstreamBase(url)}/v1/models`, { signal: AbortSignal.timeout(ANSWER_WITHIN_MS) });
@@ -17,5 +17,5 @@ export async function watchServedModels(url: string): Promise<(model: string) =>
   const lookQuietly = (): Promise<void> => look().catch(() => undefined); // what was known stays true
   await lookQuietly();
   setInterval(() => void lookQuietly(), AGAIN_AFTER_MS).unref();
-  return (model) => names === undefined || names.has(model);
+  return (model) => names?.has(model);
 }

@@ -1,1 +1,6 @@
-export { createMetrics, type EndedRequest, type Metrics, type MetricsOptions, type MetricsRegistry, type PromClient, type StartedRequest } from './metrics.js';
+export { type Buckets, type FrontendBucketName, type WorkerBucketName } from './buckets.js';
+export { type LabelSource, type LabelSources } from './labels.js';
+export { createGenAiMetrics, createMetrics, type LabelOptions, type Metrics, type MetricsOptions } from './metrics.js';
+export { type MetricsRegistry, type PromClient } from './prom-client.js';
+export { type EndedRequest, type EndedSystemRequest, type StartedRequest } from './requests.js';
+export { createWorkerMetrics, type ServedCompletion, type ServedRequest, type WorkerMetrics, type WorkerMetricsOptions } from './worker.js';

@@ -1,53 +1,47 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { decided, decisionOption, needPackage, optionalOption, readOptions, reportFault, type Environment } from '../internal/index.js';
-import { BUCKETS } from './buckets.js';
+import { DynamoTracingError } from '../errors/index.js';
+import { booleanOption, decisionOption, numberOption, optionalOption, readOptions, type Environment } from '../internal/index.js';
+import { bucketsOption, frontendBuckets, type Buckets, type FrontendBucketName } from './buckets.js';
+import { exemplarOf, FRONTEND, Instruments, SYSTEM, type FrontendName } from './families.js';
+import { GenAiMetrics } from './gen-ai.js';
+import { labelsOption, ModelLabels, OwnLabels, RouteLabels, type IsServed, type LabelSources } from './labels.js';
+import { clientOption, registering, registryFor, registryOption, scrapeHandler, type MetricsRegistry, type PromClient } from './prom-client.js';
+import { OpenRequests, type EndedRequest, type EndedSystemRequest, type StartedRequest } from './requests.js';
 
-/** The prom-client module, as far as it is used here: any version of it fits. */
-export interface PromClient {
-  readonly Registry: new () => MetricsRegistry;
-  readonly Counter: new (config: object) => { inc(labels: Labels, by?: number): void };
-  readonly Gauge: new (config: object) => { inc(labels: Labels, by?: number): void; dec(labels: Labels, by?: number): void };
-  readonly Histogram: new (config: object) => { observe(labels: Labels, value: number): void };
+/** What bounds the labels, of Prometheus and OpenTelemetry metrics alike. */
+export interface LabelOptions {
+  /**
+   * Whether a model is served: true makes its name a label, false counts it under `unknown_model`, as Dynamo does, and undefined
+   * leaves it to the default: a name becomes a label when a request for it is answered with success.
+   */
+  readonly isServed?: IsServed;
+  /** Models that are labels; further ones are counted under `other`. Default 100. */
+  readonly maxModels?: number;
+  /**
+   * Labels of the application on the metrics of ended requests, at most 8: text, or a function of the ended request. A function that
+   * throws, or returns nothing, makes an empty value. Default none.
+   */
+  readonly labels?: LabelSources<EndedRequest>;
+  /** Sets of values that `labels` may have; what a further set counts has `other` for all of them. Default 100. */
+  readonly maxLabelSets?: number;
 }
 
-type Labels = Readonly<Record<string, string>>;
-
-/** A prom-client registry, as far as it is used here. */
-export interface MetricsRegistry {
-  readonly contentType: string;
-  metrics(): Promise<string>;
-}
-
-export interface MetricsOptions {
+/** Options of {@link createMetrics}. */
+export interface MetricsOptions extends LabelOptions {
   /** The prom-client module, where it cannot be found at run time, as in a bundle. Default: the one that is installed. */
   readonly client?: PromClient;
-  /** Where the metrics are registered. Default: a registry of their own. */
+  /** Where the metrics are registered. Default: a registry of their own; in a worker process of node:cluster prom-client's `register`. */
   readonly registry?: MetricsRegistry;
-  /** Variables to read DYN_METRICS_PREFIX from (default `dynamo_frontend`). Default: process.env. */
+  /** Upper bounds of histogram buckets, by the metric's name without its prefix. Default: Dynamo's, by its DYN_METRICS_* variables. */
+  readonly buckets?: Partial<Buckets<FrontendBucketName>>;
+  /** Show ids of a sampled trace beside histograms and `requests_total`, in the OpenMetrics format. Default false. */
+  readonly exemplars?: boolean;
+  /** Count system requests (health checks, lists of models, pages of the application) too. Default false. */
+  readonly systemRoutes?: boolean;
+  /** Record OpenTelemetry metrics too, when a meter provider is registered. Default true. */
+  readonly openTelemetry?: boolean;
+  /** Variables to read DYN_METRICS_PREFIX (default `dynamo_frontend`) and DYN_METRICS_* of the buckets from. Default: process.env. */
   readonly env?: Environment;
-  /** Whether a model is served; requests for others are counted under `unknown_model`, as in Dynamo. Default: every model is. The first 100 models are labels, others are counted under `other`. */
-  readonly isServed?: (model: string) => boolean;
-}
-
-/** How a request began, as the middleware's `onReceived` tells it. */
-export interface StartedRequest {
-  readonly model: string;
-  readonly endpoint: string;
-  readonly requestType: string;
-}
-
-/** How a request ended, as the middleware's `onCompleted` tells it; times in milliseconds. */
-export interface EndedRequest extends StartedRequest {
-  /** The `model` that its {@link StartedRequest} had. */
-  readonly requestedModel: string;
-  readonly status: string;
-  readonly errorType: string;
-  readonly elapsedMs: number;
-  readonly inputTokens?: number | undefined;
-  readonly outputTokens?: number | undefined;
-  readonly cachedTokens?: number | undefined;
-  readonly ttftMs?: number | undefined;
-  readonly avgItlMs?: number | undefined;
 }
 
 /** Prometheus metrics with the names, labels and buckets of Dynamo's frontend. */
@@ -57,120 +51,107 @@ export interface Metrics {
   readonly onReceived: (started: StartedRequest) => void;
   /** For the middleware's option of that name. */
   readonly onCompleted: (ended: EndedRequest) => void;
+  /** For the middleware's option of that name; does nothing without `systemRoutes`. */
+  readonly onSystemCompleted: (ended: EndedSystemRequest) => void;
   /** Answers a scrape: a handler for `GET /metrics`. */
   readonly handler: (req: IncomingMessage, res: ServerResponse) => void;
 }
 
-const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null;
+const TAKEN = [...new Set(Object.values({ ...FRONTEND, ...SYSTEM }).flatMap(({ labels }) => labels as readonly string[]))];
+const BOUND = { min: 1, max: 10_000 };
+
+const LABEL_SPEC = {
+  isServed: decisionOption<IsServed>(),
+  maxModels: numberOption(100, BOUND),
+  labels: labelsOption<EndedRequest>(TAKEN),
+  maxLabelSets: numberOption(100, BOUND),
+};
 const SPEC = {
-  client: optionalOption<PromClient>('the prom-client module', (value) => isObject(value) && ['Registry', 'Counter', 'Gauge', 'Histogram'].every((name) => typeof (value as Record<string, unknown>)[name] === 'function')),
-  registry: optionalOption<MetricsRegistry>('a prom-client registry', isObject),
-  env: optionalOption<Environment>('an object', isObject),
-  isServed: decisionOption<(model: string) => boolean>(),
+  ...LABEL_SPEC,
+  client: clientOption,
+  registry: registryOption,
+  buckets: bucketsOption(Object.keys(frontendBuckets({})) as FrontendBucketName[]),
+  exemplars: booleanOption(false),
+  systemRoutes: booleanOption(false),
+  openTelemetry: booleanOption(true),
+  env: optionalOption<Environment>('an object', (value) => typeof value === 'object' && value !== null),
 };
 
-/** Models beyond this many are counted as `other`: a client must not fill the registry by inventing names. */
-const MAX_MODELS = 100;
-const UNKNOWN_MODEL = 'unknown_model';
+/** Names of all options: docs/metrics.md is held equal to it. */
+export const METRICS_OPTION_NAMES: readonly string[] = Object.keys(SPEC);
 
 /**
- * Makes the metrics: `dynamoTracing({ onReceived: metrics.onReceived, onCompleted: metrics.onCompleted })`.
- * @throws ERR_DEPENDENCY_MISSING when prom-client is not installed; ERR_OPTION_INVALID
+ * Makes the metrics: `dynamoTracing({ onReceived: metrics.onReceived, onCompleted: metrics.onCompleted })`. What a registry or a meter
+ * throws later is reported once and touches no request.
+ * @throws ERR_DEPENDENCY_MISSING when prom-client is not installed; ERR_OPTION_INVALID, also for a registry that has such metrics
+ * already; ERR_ENV_INVALID
  */
 export function createMetrics(input?: MetricsOptions): Metrics {
   const options = readOptions('createMetrics', SPEC, input);
-  const prom = options.client ?? (needPackage('prom-client', 'createMetrics()') as PromClient);
-  const registry = options.registry ?? new prom.Registry();
-  const families = makeFamilies(prom, registry, (options.env ?? process.env)['DYN_METRICS_PREFIX'] ?? 'dynamo_frontend');
-  const labelOf = labels(options.isServed ?? (() => true));
-  const inFlight = new LabelsInFlight(labelOf);
+  const env = options.env ?? process.env;
+  const { prom, registry } = registryFor('createMetrics', options);
+  const models = new ModelLabels('createMetrics', options.isServed, options.maxModels);
+  const own = new OwnLabels('createMetrics', options.labels, options.maxLabelSets);
+  const families = options.systemRoutes ? { ...FRONTEND, ...SYSTEM } : FRONTEND;
+  const settings = { families, prefix: prefixOf(env), own: own.names, buckets: { ...frontendBuckets(env), ...options.buckets }, exemplars: options.exemplars };
+  const instruments = registering('createMetrics', () => new Instruments<FrontendName>(prom, registry, settings));
+  const open = new OpenRequests(models, instruments);
+  const genAi = options.openTelemetry ? new GenAiMetrics() : undefined;
+  const routes = new RouteLabels();
   return {
     registry,
-    onReceived: ({ model, endpoint, requestType }) => {
-      const label = labelOf(model);
-      families.started.inc({ model: label, endpoint, request_type: requestType });
-      families.inflight.inc({ model: inFlight.began(model) });
-    },
+    onReceived: (started) => open.began(started),
     onCompleted: (ended) => {
-      families.inflight.dec({ model: inFlight.ended(ended.requestedModel) });
-      record(families, labelOf(ended.model), ended);
+      open.ended(ended);
+      const labels = own.of(ended, ended.status === 'success');
+      record(instruments, ended, { ...labels, model: models.ofEnded(ended.model, ended.status === 'success') });
+      genAi?.record(ended, models, labels);
     },
-    handler: (_req, res) => void answerScrape(registry, res),
+    onSystemCompleted: (ended) => {
+      const route = routes.of(ended.route);
+      instruments.count('system_requests_total', { route, method: ended.method, status: String(ended.httpStatus ?? '') });
+      instruments.observe('system_request_duration_seconds', { route }, ended.elapsedMs / 1000, exemplarOf(ended));
+    },
+    handler: scrapeHandler(registry),
   };
 }
 
-/** Never rejects: a registry of somebody's may fail, and somebody else may have answered meanwhile. */
-async function answerScrape(registry: MetricsRegistry, res: ServerResponse): Promise<void> {
-  try {
-    const text = await registry.metrics();
-    if (!res.headersSent) res.setHeader('content-type', registry.contentType).end(text);
-  } catch (error) {
-    reportFault('metrics', error);
-    if (!res.headersSent) res.writeHead(500).end();
-  }
+/**
+ * The OpenTelemetry metrics alone, for those who need no prom-client: `dynamoTracing({ onCompleted: createGenAiMetrics().onCompleted })`.
+ * @throws ERR_OPTION_INVALID
+ */
+export function createGenAiMetrics(input?: LabelOptions): Pick<Metrics, 'onCompleted'> {
+  const options = readOptions('createGenAiMetrics', LABEL_SPEC, input);
+  const models = new ModelLabels('createGenAiMetrics', options.isServed, options.maxModels);
+  const own = new OwnLabels('createGenAiMetrics', options.labels, options.maxLabelSets);
+  const genAi = new GenAiMetrics();
+  return { onCompleted: (ended) => genAi.record(ended, models, own.of(ended, ended.status === 'success')) };
 }
 
-function labels(isServed: (model: string) => unknown): (model: string) => string {
-  const models = new Set<string>();
-  return (model) => {
-    if (!decided('createMetrics.isServed', () => isServed(model) === true, false)) return UNKNOWN_MODEL;
-    return models.has(model) || models.size < MAX_MODELS ? (models.add(model), model) : 'other';
-  };
+function prefixOf(env: Environment): string {
+  const prefix = env['DYN_METRICS_PREFIX']?.trim() ?? '';
+  if (prefix === '') return 'dynamo_frontend';
+  if (/^[a-zA-Z_:][a-zA-Z0-9_:]*$/.test(prefix)) return prefix;
+  throw new DynamoTracingError('ERR_ENV_INVALID', `DYN_METRICS_PREFIX must be letters, digits, _ and : with no digit first, got ${JSON.stringify(prefix.slice(0, 64))}`, { variable: 'DYN_METRICS_PREFIX' });
 }
 
-/** A model may come or go while requests for it are open: its gauge is taken down where it was put up. */
-class LabelsInFlight {
-  readonly #open = new Map<string, { readonly label: string; count: number }>();
-
-  constructor(private readonly labelOf: (model: string) => string) {}
-
-  began(model: string): string {
-    const open = this.#open.get(model) ?? { label: this.labelOf(model), count: 0 };
-    open.count += 1;
-    this.#open.set(model, open);
-    return open.label;
-  }
-
-  ended(model: string): string {
-    const open = this.#open.get(model);
-    if (open === undefined) return this.labelOf(model);
-    open.count -= 1;
-    if (open.count === 0) this.#open.delete(model);
-    return open.label;
-  }
-}
-
-type Families = ReturnType<typeof makeFamilies>;
-
-function makeFamilies(prom: PromClient, registry: MetricsRegistry, prefix: string) {
-  const common = (name: string, help: string, labelNames: readonly string[]): object => ({ name: `${prefix}_${name}`, help, labelNames, registers: [registry] });
-  const histogram = (name: keyof typeof BUCKETS | 'cached_tokens', help: string): InstanceType<PromClient['Histogram']> =>
-    new prom.Histogram({ ...common(name, help, ['model']), buckets: [...BUCKETS[name === 'cached_tokens' ? 'input_sequence_tokens' : name]] });
-  return {
-    requests: new prom.Counter(common('requests_total', 'Inference requests that have ended', ['model', 'endpoint', 'request_type', 'status', 'error_type'])),
-    started: new prom.Counter(common('requests_started_total', 'Inference requests received', ['model', 'endpoint', 'request_type'])),
-    inflight: new prom.Gauge(common('inflight_requests', 'Inference requests received and not ended', ['model'])),
-    outputTokens: new prom.Counter(common('output_tokens_total', 'Output tokens', ['model'])),
-    duration: histogram('request_duration_seconds', 'Seconds from arrival to end'),
-    input: histogram('input_sequence_tokens', 'Input tokens of a request'),
-    cached: histogram('cached_tokens', 'Cached input tokens of a request'),
-    output: histogram('output_sequence_tokens', 'Output tokens of a request'),
-    ttft: histogram('time_to_first_token_seconds', 'Seconds to the first token'),
-    itl: histogram('inter_token_latency_seconds', 'Mean seconds between tokens of a request'),
-  };
-}
-
-/** Dynamo's labels keep `error` for cancelled requests; `error_type` is empty on success. */
-function record(families: Families, model: string, ended: EndedRequest): void {
-  const ok = ended.status === 'success';
-  families.requests.inc({ model, endpoint: ended.endpoint, request_type: ended.requestType, status: ok ? 'success' : 'error', error_type: ok ? '' : ended.errorType });
-  families.duration.observe({ model }, ended.elapsedMs / 1000);
-  if (ended.inputTokens !== undefined) families.input.observe({ model }, ended.inputTokens);
-  if (ended.cachedTokens !== undefined) families.cached.observe({ model }, ended.cachedTokens);
-  if (ended.outputTokens !== undefined) {
-    families.output.observe({ model }, ended.outputTokens);
-    families.outputTokens.inc({ model }, ended.outputTokens);
-  }
-  if (ended.ttftMs !== undefined) families.ttft.observe({ model }, ended.ttftMs / 1000);
-  if (ended.avgItlMs !== undefined) families.itl.observe({ model }, ended.avgItlMs / 1000);
+/** Dynamo's labels keep `error` for cancelled requests; `error_type` is empty on success. `labels`: the model and the application's. */
+function record(to: Instruments<FrontendName>, ended: EndedRequest, labels: Readonly<Record<string, string>> & { readonly model: string }): void {
+  const { endpoint, requestType, status, errorType, ttftMs, avgItlMs } = ended;
+  const isSuccess = status === 'success';
+  const exemplar = exemplarOf(ended);
+  const seconds = ended.elapsedMs / 1000;
+  to.count('requests_total', { ...labels, endpoint, request_type: requestType, status: isSuccess ? 'success' : 'error', error_type: isSuccess ? '' : errorType }, 1, exemplar);
+  to.observe('request_duration_seconds', labels, seconds, exemplar);
+  to.observe('input_sequence_tokens', labels, ended.inputTokens, exemplar);
+  to.observe('cached_tokens', labels, ended.cachedTokens, exemplar);
+  to.observe('output_sequence_tokens', labels, ended.outputTokens, exemplar);
+  if (ended.outputTokens !== undefined) to.count('output_tokens_total', labels, ended.outputTokens);
+  to.observe('time_to_first_token_seconds', labels, ttftMs === undefined ? undefined : ttftMs / 1000, exemplar);
+  to.observe('inter_token_latency_seconds', labels, avgItlMs === undefined ? undefined : avgItlMs / 1000, exemplar);
+  if (isSuccess && endpoint === 'embeddings') to.observe('embedding_latency_seconds', labels, seconds, exemplar);
+  if (errorType === 'overload') to.count('model_rejection_total', { ...labels, endpoint });
+  if (status !== 'cancelled') return;
+  to.count('model_cancellation_total', { ...labels, endpoint, request_type: requestType });
+  to.move('disconnected_clients', {}, 1);
 }

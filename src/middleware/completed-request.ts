@@ -27,6 +27,10 @@ export interface CompletedRequest extends TokenUsage {
   readonly requestId: string;
   readonly xRequestId: string | undefined;
   readonly traceId: string;
+  /** The request's span. */
+  readonly spanId: string;
+  /** Whether the trace is kept: an SDK records the request's span, and its sampler has taken it. */
+  readonly sampled: boolean;
   /** What an upstream called the request, when a proxy has copied its headers. */
   readonly upstreamRequestId: string | undefined;
   /** The model that served, by the handler's word; else the one asked for. */
@@ -35,6 +39,10 @@ export interface CompletedRequest extends TokenUsage {
   readonly requestedModel: string;
   readonly endpoint: string;
   readonly requestType: 'unary' | 'stream';
+  /** What was asked for, as `gen_ai.operation.name` of the semantic conventions says it: `chat`, `embeddings`, ... */
+  readonly operation: string;
+  /** Whose API it was, as `gen_ai.provider.name`: `openai`, `anthropic`, ... */
+  readonly provider: string;
   readonly status: CompletionStatus;
   /** `none` when the request succeeded. */
   readonly errorType: string;
@@ -51,4 +59,22 @@ export interface CompletedRequest extends TokenUsage {
   /** The model that answered, by the response's own word. */
   readonly responseModel: string | undefined;
   readonly workers: WorkerIds;
+  /** Fields of the application, as `trace.set()` was given them. */
+  readonly fields: Readonly<Record<string, string | number | boolean>>;
+}
+
+/** One ended system request: a health check, a list of models, a page of the application. */
+export interface SystemRequest {
+  readonly requestId: string;
+  readonly traceId: string;
+  readonly spanId: string;
+  /** As that of {@link CompletedRequest}. */
+  readonly sampled: boolean;
+  readonly method: string;
+  /** The route as the framework or the route table has it, with its parameters by name; undefined when none matched. */
+  readonly route: string | undefined;
+  /** Undefined when the request ended before its response began. */
+  readonly httpStatus: number | undefined;
+  /** Milliseconds from the request's arrival to its end. */
+  readonly elapsedMs: number;
 }

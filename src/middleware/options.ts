@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { booleanOption, decisionOption, enumOption, functionOption, invalidOption, optionalOption, readOptions, TargetFilter, type Environment, type OptionReader, type OptionsOf } from '../internal/index.js';
 import { readLogger, type LoggerOption } from '../logging/index.js';
 import { ATTRIBUTE_SETS, type AttributeSet, type SpanSettings } from '../spans/index.js';
-import type { CompletedRequest, ReceivedRequest } from './completed-request.js';
+import type { CompletedRequest, ReceivedRequest, SystemRequest } from './completed-request.js';
 import type { RequestTrace } from './request-trace.js';
 import { readRoutes, type RouteClass, type RouteEntry } from './routes.js';
 
@@ -49,6 +49,8 @@ export interface DynamoTracingOptions {
   readonly onReceived?: (received: ReceivedRequest) => void;
   /** Called once for each inference request when it has ended; what it throws is reported once and ignored. */
   readonly onCompleted?: (completed: CompletedRequest) => void;
+  /** Called once for each system request when it has ended; what it throws is reported once and ignored. */
+  readonly onSystemCompleted?: (ended: SystemRequest) => void;
   /** Called once for each request whose handler threw; what it throws is reported once and ignored. */
   readonly onError?: (error: unknown, trace: RequestTrace) => void;
   /** Log the message of a handler's error too. It may repeat a prompt. Default: false. */
@@ -89,6 +91,7 @@ const SPEC = {
   logger: readLogger,
   onReceived: functionOption<NonNullable<DynamoTracingOptions['onReceived']>>(),
   onCompleted: functionOption<NonNullable<DynamoTracingOptions['onCompleted']>>(),
+  onSystemCompleted: functionOption<NonNullable<DynamoTracingOptions['onSystemCompleted']>>(),
   onError: functionOption<NonNullable<DynamoTracingOptions['onError']>>(),
   errorMessages: booleanOption(false),
   env: optionalOption<Environment>('an object', (value) => typeof value === 'object' && value !== null),

@@ -19,7 +19,7 @@ export interface Failure {
 export interface Evidence {
   /** What `request received` said. */
   readonly received: ReceivedRequest;
-  readonly ids: Pick<CompletedRequest, 'xRequestId' | 'traceId' | 'upstreamRequestId'>;
+  readonly ids: Pick<CompletedRequest, 'xRequestId' | 'traceId' | 'spanId' | 'sampled' | 'upstreamRequestId' | 'operation' | 'provider' | 'fields'>;
   /** Monotonic milliseconds at its arrival. */
   readonly startedAt: number;
   /** The model that the handler named. */

@@ -16,6 +16,11 @@ export class OwnFieldStore {
 
   constructor(private readonly logFields: Record<string, unknown>) {}
 
+  /** What was taken. */
+  get fields(): Record<string, OwnValue> {
+    return Object.fromEntries([...this.#names].map((name) => [name, this.logFields[name] as OwnValue]));
+  }
+
   /** Takes what fits, returns it for the span, and reports the rest once. An undefined value removes a field. */
   set(fields: OwnFields): Record<string, OwnValue> {
     const taken: Record<string, OwnValue> = {};

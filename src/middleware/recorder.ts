@@ -1,9 +1,10 @@
-import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { Context } from '@opentelemetry/api';
 import { guarded, monotonicMs, reportFault } from '../internal/index.js';
 import { errorFields, levelOf, RECORD_TARGETS, type LogFields, type RecordName } from '../logging/index.js';
-import type { SpanFields, TracedSpan } from '../spans/index.js';
-import { carrierOf, type RequestIds } from '../trace-context/index.js';
+import type { SpanFields } from '../spans/index.js';
+import type { RequestIds } from '../trace-context/index.js';
+import type { Beginning } from './beginning.js';
 import type { CompletionStatus, ReceivedRequest, TokenUsage, WorkerIds } from './completed-request.js';
 import { DIALECTS } from './dialects/index.js';
 import { EchoedIds } from './echoed-ids.js';
@@ -12,33 +13,16 @@ import { classifyThrown } from './error-answer.js';
 import { classifyError } from './error-type.js';
 import { RequestHandle } from './handle.js';
 import { readFailure, readModel, readUsage, readWorkers } from './handler-values.js';
-import type { Identity } from './identity.js';
 import { ResponseObserver } from './observation/index.js';
 import type { Tracing } from './options.js';
 import { completionOf, recordFields, spanFields, UNKNOWN_MODEL, type Failure } from './outcome.js';
 import { OwnFieldStore } from './own-fields.js';
 import { RequestBody } from './request-body.js';
 import type { OwnFields } from './request-trace.js';
-import type { RouteClass } from './routes.js';
+import { AI_SDK_HEADER, connectionOf, headerText } from './response-head.js';
+import { genAiOf, type RouteClass } from './routes.js';
 import { setHttpRoute } from './server-span.js';
 import { SWITCHING_PROTOCOLS } from './upgrade.js';
-
-/** What a request begins with. */
-export interface Beginning {
-  readonly req: IncomingMessage;
-  readonly res: ServerResponse;
-  readonly routeClass: RouteClass;
-  readonly identity: Identity;
-  readonly span: TracedSpan;
-  /** The fields that every log line of the request repeats. */
-  readonly logFields: Record<string, unknown>;
-  /** The route that the framework matched, asked for when the head is written. */
-  readonly routeOf: () => string | undefined;
-  /** Whether the application has a request logger of its own, whose lines say `request completed` too. */
-  readonly hasRequestLogger: () => boolean;
-  /** Called when everything has been written: an adopted span that was held open is let go. */
-  readonly release: (() => void) | undefined;
-}
 
 /**
  * Writes down one request, for any framework, from its arrival to the end of its response: each record once, the span's fields, the
@@ -158,7 +142,7 @@ export class RequestRecorder implements EndingListener {
     this.#failUpgraded(res.statusCode);
     if (this.#status !== undefined || this.#isOver) return;
     if (!this.#readsPayload) this.#observer?.head(res.statusCode, headerText(res, given, 'content-type'), headerText(res, given, 'content-encoding'), headerText(res, given, AI_SDK_HEADER));
-    this.#isUnread = ((res as { readonly stream?: { readonly destroyed: boolean } }).stream ?? res.socket)?.destroyed === true;
+    this.#isUnread = connectionOf(res)?.destroyed === true;
     this.#responded(res.statusCode);
   }
 
@@ -191,7 +175,7 @@ export class RequestRecorder implements EndingListener {
     try {
       this.#findRoute();
       if (this.isInference) this.#complete(ending);
-      else this.#finishSpan(this.#status !== undefined && this.#status >= 500 ? classifyError(this.#status) : undefined);
+      else this.#completeSystem();
     } catch (error) {
       reportFault('request completed', error);
     } finally {
@@ -210,7 +194,7 @@ export class RequestRecorder implements EndingListener {
     const isStream = facts?.stream ?? this.#observer?.streaming ?? false;
     this.#received = { requestId: this.ids.requestId, model: facts?.model ?? UNKNOWN_MODEL, endpoint, requestType: isStream ? 'stream' : 'unary' };
     this.#emit('request received', { model: this.#received.model, endpoint, request_type: this.#received.requestType });
-    if (this.tracing.onReceived !== undefined) guarded('onReceived', () => this.tracing.onReceived?.({ ...(this.#received as ReceivedRequest) }), undefined);
+    this.#tell('onReceived', () => ({ ...(this.#received as ReceivedRequest) }));
   }
 
   /** The response begins or has ended: what has arrived of the body must do. */
@@ -244,7 +228,7 @@ export class RequestRecorder implements EndingListener {
     this.#observer?.end(monotonicMs());
     const completed = completionOf({
       received,
-      ids: { xRequestId: this.ids.xRequestId, traceId: this.handle.traceId, upstreamRequestId: this.#echo.upstream },
+      ids: { ...this.#traceIds(), xRequestId: this.ids.xRequestId, upstreamRequestId: this.#echo.upstream, ...genAiOf(this.routeClass), fields: this.#own.fields },
       startedAt: this.#startedAt,
       model: this.#model,
       httpStatus: this.#status,
@@ -261,7 +245,23 @@ export class RequestRecorder implements EndingListener {
     // A 4xx is the client's fault: by the semantic conventions a server span stays unset then.
     const isClientFault = this.#status !== undefined && this.#status >= 400 && this.#status < 500;
     this.#finishSpan(completed.status === 'error' && !isClientFault ? completed.errorType : undefined, spanFields(completed));
-    if (this.tracing.onCompleted !== undefined) guarded('onCompleted', () => this.tracing.onCompleted?.(completed), undefined);
+    this.#tell('onCompleted', () => completed);
+  }
+
+  #completeSystem(): void {
+    this.#finishSpan(this.#status !== undefined && this.#status >= 500 ? classifyError(this.#status) : undefined);
+    const method = this.beginning.req.method ?? 'GET';
+    this.#tell('onSystemCompleted', () => ({ ...this.#traceIds(), requestId: this.ids.requestId, method, route: this.#route, httpStatus: this.#status, elapsedMs: monotonicMs() - this.#startedAt }));
+  }
+
+  #traceIds(): { traceId: string; spanId: string; sampled: boolean } {
+    return { traceId: this.handle.traceId, spanId: this.handle.spanId, sampled: this.beginning.span.sampled };
+  }
+
+  /** Calls a hook of the application. */
+  #tell<K extends 'onReceived' | 'onCompleted' | 'onSystemCompleted'>(name: K, what: () => Parameters<NonNullable<Tracing[K]>>[0]): void {
+    const hook = this.tracing[name] as ((told: unknown) => unknown) | undefined;
+    if (hook !== undefined) guarded(name, () => hook(what()), undefined);
   }
 
   #finishSpan(errorType: string | undefined, fields: SpanFields = {}): void {
@@ -288,13 +288,4 @@ export class RequestRecorder implements EndingListener {
     const alias = message === 'request completed' && guarded('request logger', beginning.hasRequestLogger, false) ? 'inference request completed' : undefined;
     tracing.logger.emit(level, RECORD_TARGETS.request, message, fields, { context, scope, display: true, alias });
   }
-}
-
-/** How the AI SDK marks its UI message streams, on a route of any dialect. */
-const AI_SDK_HEADER = 'x-vercel-ai-ui-message-stream';
-
-/** A response header, whether it was set before or given with the head. */
-function headerText(res: ServerResponse, given: OutgoingHttpHeaders | undefined, name: string): string | undefined {
-  const value = res.getHeader(name) ?? (given === undefined ? undefined : carrierOf(given).get(name));
-  return value === undefined ? undefined : String(value);
 }

@@ -82,6 +82,11 @@ export class TracedSpan {
     return this.span !== undefined && !this.#ended && guarded('span.isRecording', () => this.span?.isRecording() ?? false, false);
   }
 
+  /** Whether the trace is kept: the SDK records the span, and its sampler has taken it. */
+  get sampled(): boolean {
+    return (this.scope.traceFlags & SAMPLED) !== 0 && this.recording;
+  }
+
   set(fields: SpanFields): void {
     if (!this.recording) return;
     guarded('span.setAttributes', () => this.span?.setAttributes(toAttributes(this.attributeSet, fields)), undefined);

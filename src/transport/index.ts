@@ -23,6 +23,10 @@ export {
   type StreamClient,
   type StreamEnd,
   type StreamOptions,
+  type WorkerCompletion,
+  type WorkerLoad,
+  type WorkerObserver,
+  type WorkerRequest,
 } from './types.js';
 
 // Engines: token ids in, token ids out.

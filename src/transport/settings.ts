@@ -6,7 +6,7 @@ import { durationOption } from './deadline.js';
 import { hostFilterOption, isIpAddress, localIp, resolveHost, type HostFilter } from './hosts.js';
 import { instanceIdOption } from './discovery/record.js';
 import { tcpNetwork } from './network.js';
-import type { Network } from './types.js';
+import type { Network, WorkerObserver } from './types.js';
 
 /** What every part of the transport takes. */
 export interface CommonOptions {
@@ -90,6 +90,8 @@ export interface RequestPlaneServerOptions extends CommonOptions {
   readonly lifecycleLevel?: 'info' | 'debug' | undefined;
   /** Whether the `request failed` record says what a handler's error says: it may repeat a prompt. Default false: name, code and stack frames. */
   readonly errorMessages?: boolean | undefined;
+  /** Hears of each request, for metrics: `createWorkerMetrics().observer`. Default none. */
+  readonly observer?: WorkerObserver | undefined;
   /** Address to bind and to tell others. Default DYN_TCP_RPC_HOST, else the first address of this machine that is not loopback. */
   readonly host?: string | undefined;
   /** Default DYN_TCP_RPC_PORT, else 0: the system chooses. */
@@ -193,6 +195,7 @@ function serverSpec(env: Environment) {
     graceMs: durationOption(seconds(env, 'DYN_RUNTIME_GRACEFUL_SHUTDOWN_TIMEOUT_SECS', 900, { min: 0 })),
     lifecycleLevel: enumOption(['info', 'debug'], 'info'),
     errorMessages: booleanOption(false),
+    observer: optionalOption<WorkerObserver>('an object', (value) => typeof value === 'object' && value !== null),
     host: hostOption(env, 'DYN_TCP_RPC_HOST'),
     port: numberOption(envInteger(env, 'DYN_TCP_RPC_PORT', 0, PORT), PORT),
     advertiseHost: optionalOption<string>('an IP address', (value) => typeof value === 'string' && isIpAddress(value)),

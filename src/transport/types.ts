@@ -203,3 +203,51 @@ export interface ServedEndpoint extends EndpointIdentity {
   /** Serves no new requests: they are answered as for an unknown endpoint. Requests in flight go on. */
   remove(): void;
 }
+
+/** A request that has its turn at a worker. */
+export interface WorkerRequest extends EndpointIdentity {
+  readonly requestId: string;
+  /** Size of the request's envelope. */
+  readonly requestBytes: number;
+  /** Milliseconds that it waited for its turn. */
+  readonly waitedMs: number;
+  /** Milliseconds from the caller to here, by the clocks of both machines; undefined when the caller does not say when it sent. */
+  readonly transitMs: number | undefined;
+}
+
+/** A request that has ended at a worker. */
+export interface WorkerCompletion extends WorkerRequest {
+  readonly status: 'success' | 'error' | 'cancelled';
+  /** What failed, by Dynamo's `error_type` of workers; undefined when nothing did. A handler that throws is `generate`, also in the middle of its stream. */
+  readonly failed: 'invalid_message' | 'deserialization' | 'response_stream' | 'generate' | undefined;
+  /** Milliseconds from the request's turn to its end. */
+  readonly elapsedMs: number;
+  /** Milliseconds from the request's turn to its prologue; undefined when there was none. */
+  readonly firstResponseMs: number | undefined;
+  /** Bytes of the items that were sent. */
+  readonly responseBytes: number;
+  readonly traceId: string;
+  readonly spanId: string;
+  /** Whether an SDK records the `handle_payload` span and its sampler has taken it. */
+  readonly sampled: boolean;
+}
+
+/** How busy a worker is: requests that have their turn and that wait for it, and how many of each there may be. */
+export interface WorkerLoad {
+  readonly active: number;
+  readonly queued: number;
+  readonly poolSize: number;
+  readonly queueSize: number;
+}
+
+/** Hears of a worker's requests, for metrics: `createWorkerMetrics().observer` is one. What it throws is reported once and ignored. */
+export interface WorkerObserver {
+  /** Called once with a function that tells how busy the worker is. */
+  readonly onWorker?: (load: () => WorkerLoad) => void;
+  /** Called once for each request that has its turn, and for each one that is refused because it cannot be read. */
+  readonly onReceived?: (received: WorkerRequest) => void;
+  /** Called once for each of these when it has ended. */
+  readonly onCompleted?: (completed: WorkerCompletion) => void;
+  /** Called for each request that is refused because the worker is at capacity. */
+  readonly onRejected?: (endpoint: EndpointIdentity) => void;
+}

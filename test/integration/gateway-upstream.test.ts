@@ -78,20 +78,22 @@ describe('the example gateway before an upstream', () => {
   });
 
   describe('labels of /metrics', () => {
-    const started = async (isServed: (model: string) => boolean): Promise<string[]> => {
+    const labels = async (isServed: (model: string) => boolean | undefined): Promise<string[]> => {
       const metrics = createMetrics({ env: {}, isServed });
-      for (const model of ['m', 'invented', 'invented-2']) metrics.onReceived({ model, endpoint: 'e', requestType: 'unary' });
-      return [...(await metrics.registry.metrics()).matchAll(/^\w+requests_started_total\{model="([^"]+)"/gm)].map(([, model]) => model!);
+      for (const [model, status] of [['m', 'success'], ['invented', 'error'], ['invented-2', 'error']] as const) {
+        metrics.onCompleted({ model, requestedModel: model, endpoint: 'e', requestType: 'unary', status, errorType: 'not_found', elapsedMs: 1 });
+      }
+      return [...(await metrics.registry.metrics()).matchAll(/^\w+requests_total\{model="([^"]+)"/gm)].map(([, model]) => model!);
     };
 
     test('are the models that the upstream says it serves', async () => {
       const { url } = await start({ '/v1/models': [200, { object: 'list', data: [{ id: 'm' }, { id: 'n' }] }] });
-      expect(await started(await watchServedModels(`${url}/v1/`))).toEqual(['m', 'unknown_model']);
+      expect(await labels(await watchServedModels(`${url}/v1/`))).toEqual(['m', 'unknown_model']);
     });
 
-    test.each([[401, { error: 'no key' }], [200, 'nonsense']])('are any, where it does not say (%i %j)', async (status, body) => {
+    test.each([[401, { error: 'no key' }], [200, 'nonsense']])('are those that were answered for, where it does not say (%i %j)', async (status, body) => {
       const { url } = await start({ '/v1/models': [status, body] });
-      expect(await started(await watchServedModels(url))).toEqual(['m', 'invented', 'invented-2']);
+      expect(await labels(await watchServedModels(url))).toEqual(['m', 'unknown_model']);
     });
   });
 });

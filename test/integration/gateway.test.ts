@@ -131,6 +131,20 @@ describe('npm start', () => {
     expect(gateway.lines.filter((line) => line['target'] !== 'app')).toEqual([]);
   }, 30_000);
 
+  test('/metrics of gateway and worker show the requests that they have served', async () => {
+    const worker = run('worker', { DYN_SYSTEM_PORT: '0' });
+    const gateway = run('main', { GATEWAY_WORKERS: /tcp:\S+/.exec(await worker.address())![0] });
+    expect((await post(gateway)).status).toBe(200);
+    expect((await post(gateway, undefined, chat({ model: 'invented' }))).status).toBe(404);
+    await gateway.until(() => gateway.records('request completed').length === 2, 'both records');
+    const ofGateway = (await (await fetch(`${await gateway.address()}/metrics`)).text()).split('\n');
+    for (const [model, outcome] of [['mock-model', 'status="success",error_type=""'], ['unknown_model', 'status="error",error_type="not_found"']]) {
+      expect(ofGateway).toContainEqual(`dynamo_frontend_requests_total{model="${model}",endpoint="chat_completions",request_type="unary",${outcome}} 1`);
+    }
+    const ofWorker = (await (await fetch(/http:\S+metrics/.exec(worker.stdout)![0])).text()).split('\n');
+    expect(ofWorker).toContainEqual(expect.stringMatching(/^dynamo_component_requests_total\{dynamo_namespace="dynamo",dynamo_component="backend",dynamo_endpoint="generate",worker_id="[0-9a-f]+"\} 1$/));
+  }, 30_000);
+
   test.each([
     ['PORT', { PORT: 'x' }], ['GATEWAY_MODE', { GATEWAY_MODE: 'sideways' }], ['GATEWAY_WORKERS', { GATEWAY_WORKERS: 'http://x' }], ['GATEWAY_UPSTREAM', { GATEWAY_UPSTREAM: 'not a url' }],
     ['DYN_TCP_POOL_SIZE', { DYN_TCP_POOL_SIZE: 'many' }],

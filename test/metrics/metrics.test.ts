@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
 import express from 'express';
 import * as prom from 'prom-client';
 import request from 'supertest';
 import { dynamoTracing } from 'dynamo-tracing';
 import { createMetrics } from 'dynamo-tracing/metrics';
-
-const CHAT = '/v1/chat/completions';
+import { chat, CHAT, open, post, rawRequest, received } from '../support/client.js';
 
 function appWith(metrics: ReturnType<typeof createMetrics>): express.Express {
   const app = express();
@@ -13,7 +14,8 @@ function appWith(metrics: ReturnType<typeof createMetrics>): express.Express {
   app.use(express.json());
   app.get('/metrics', metrics.handler);
   app.post(CHAT, (req, res) => {
-    if (req.body.model === 'bad') res.status(503).end();
+    if (req.body.fail !== undefined) res.status(req.body.fail).end();
+    else if (req.body.wait === true) res.writeHead(200).flushHeaders();
     else res.json({ usage: { prompt_tokens: 150, completion_tokens: 3, prompt_tokens_details: { cached_tokens: 8 } } });
   });
   return app;
@@ -22,20 +24,53 @@ function appWith(metrics: ReturnType<typeof createMetrics>): express.Express {
 test("a scrape shows Dynamo's names, labels and buckets", async () => {
   const app = appWith(createMetrics({ env: {} }));
   await request(app).post(CHAT).send({ model: 'm' });
-  await request(app).post(CHAT).send({ model: 'bad' });
+  await request(app).post(CHAT).send({ model: 'm', fail: 503 });
   const res = await request(app).get('/metrics');
   expect(res.headers['content-type']).toContain('text/plain');
   for (const line of [
     'dynamo_frontend_requests_total{model="m",endpoint="chat_completions",request_type="unary",status="success",error_type=""} 1',
-    'dynamo_frontend_requests_total{model="bad",endpoint="chat_completions",request_type="unary",status="error",error_type="unavailable"} 1',
-    'dynamo_frontend_requests_started_total{model="m",endpoint="chat_completions",request_type="unary"} 1',
+    'dynamo_frontend_requests_total{model="m",endpoint="chat_completions",request_type="unary",status="error",error_type="unavailable"} 1',
+    'dynamo_frontend_requests_started_total{model="m",endpoint="chat_completions",request_type="unary"} 2',
     'dynamo_frontend_inflight_requests{model="m"} 0',
+    'dynamo_frontend_active_requests{model="m"} 0',
+    'dynamo_frontend_disconnected_clients 0',
     'dynamo_frontend_output_tokens_total{model="m"} 3',
     'dynamo_frontend_input_sequence_tokens_bucket{le="100",model="m"} 0',
     'dynamo_frontend_input_sequence_tokens_bucket{le="210",model="m"} 1',
     'dynamo_frontend_cached_tokens_sum{model="m"} 8',
-    'dynamo_frontend_request_duration_seconds_count{model="m"} 1',
+    'dynamo_frontend_request_duration_seconds_count{model="m"} 2',
   ]) expect(res.text.split('\n')).toContain(line);
+});
+
+test('cancelled, refused and embeddings requests are counted by themselves too', async () => {
+  const metrics = createMetrics({ env: {}, isServed: () => true });
+  const app = appWith(metrics);
+  app.post('/v1/embeddings', (req, res) => void res.status(req.body.fail ?? 200).json({}));
+  const server = app.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  try {
+    const { port } = server.address() as AddressInfo;
+    const client = await open(port);
+    client.write(rawRequest(CHAT, chat({ wait: true })));
+    await received(client, '200 OK');
+    client.destroy();
+    await post(port, CHAT, chat({ fail: 529 }));
+    await post(port, '/v1/embeddings', chat({ fail: 500 }));
+    await post(port, '/v1/embeddings', chat());
+    const lines = async (): Promise<string[]> => (await metrics.registry.metrics()).split('\n');
+    let seen = await lines();
+    for (const deadline = Date.now() + 20_000; !seen.includes('dynamo_frontend_inflight_requests{model="m"} 0') && Date.now() < deadline;) seen = await lines();
+    for (const line of [
+      'dynamo_frontend_disconnected_clients 1',
+      'dynamo_frontend_model_cancellation_total{model="m",endpoint="chat_completions",request_type="unary"} 1',
+      'dynamo_frontend_requests_total{model="m",endpoint="chat_completions",request_type="unary",status="error",error_type="cancelled"} 1',
+      'dynamo_frontend_model_rejection_total{model="m",endpoint="chat_completions"} 1',
+      'dynamo_frontend_embedding_latency_seconds_count{model="m"} 1',
+    ]) expect(seen).toContain(line);
+  } finally {
+    server.close();
+    server.closeAllConnections();
+  }
 });
 
 test('a registry of the application and another prefix are used when given', async () => {
@@ -43,46 +78,6 @@ test('a registry of the application and another prefix are used when given', asy
   const app = appWith(createMetrics({ registry, env: { DYN_METRICS_PREFIX: 'edge' } }));
   await request(app).post(CHAT).send({ model: 'm' });
   expect(await registry.metrics()).toContain('edge_requests_total{model="m"');
-});
-
-test('invented model names cannot fill the registry', async () => {
-  const metrics = createMetrics();
-  for (let i = 0; i < 300; i += 1) metrics.onReceived({ model: `m${i}`, endpoint: 'e', requestType: 'unary' });
-  const started = (await metrics.registry.metrics()).split('\n').filter((line) => line.startsWith('dynamo_frontend_requests_started_total{'));
-  expect(started).toHaveLength(101);
-  expect(started).toContain('dynamo_frontend_requests_started_total{model="other",endpoint="e",request_type="unary"} 200');
-});
-
-const ended = (model: string) => ({ model, requestedModel: model, endpoint: 'e', requestType: 'unary', status: 'success', errorType: 'none', elapsedMs: 1 });
-const linesOf = async (metrics: ReturnType<typeof createMetrics>, name: string): Promise<string[]> => (await metrics.registry.metrics()).split('\n').filter((line) => line.startsWith(`dynamo_frontend_${name}{`));
-
-test('models that are not served are counted as one', async () => {
-  const metrics = createMetrics({ env: {}, isServed: (model) => model === 'm' });
-  for (const model of ['m', 'invented', 'other']) {
-    metrics.onReceived({ model, endpoint: 'e', requestType: 'unary' });
-    metrics.onCompleted(ended(model));
-  }
-  expect(await linesOf(metrics, 'requests_started_total')).toEqual([expect.stringMatching(/model="m".* 1$/), expect.stringMatching(/model="unknown_model".* 2$/)]);
-  expect(await linesOf(metrics, 'requests_total')).toEqual([expect.stringMatching(/model="m".* 1$/), expect.stringMatching(/model="unknown_model".* 2$/)]);
-});
-
-test('the gauge of requests in flight comes back to zero when a model comes or goes meanwhile', async () => {
-  const served = new Set(['goes']);
-  const metrics = createMetrics({ env: {}, isServed: (model) => served.has(model) });
-  for (const model of ['comes', 'goes', 'comes']) metrics.onReceived({ model, endpoint: 'e', requestType: 'unary' });
-  served.add('comes').delete('goes');
-  expect(await linesOf(metrics, 'inflight_requests')).toEqual([expect.stringMatching(/model="unknown_model".* 2$/), expect.stringMatching(/model="goes".* 1$/)]);
-  metrics.onReceived({ model: 'comes', endpoint: 'e', requestType: 'unary' });
-  for (const model of ['comes', 'goes', 'comes', 'comes']) metrics.onCompleted(ended(model));
-  for (const line of await linesOf(metrics, 'inflight_requests')) expect(line).toMatch(/ 0$/);
-});
-
-test('an isServed that throws or answers later counts the model as unknown', async () => {
-  for (const isServed of [() => { throw new Error('no'); }, () => Promise.resolve(true) as unknown as boolean]) {
-    const metrics = createMetrics({ env: {}, isServed });
-    metrics.onReceived({ model: 'm', endpoint: 'e', requestType: 'unary' });
-    expect(await linesOf(metrics, 'requests_started_total')).toEqual([expect.stringContaining('model="unknown_model"')]);
-  }
 });
 
 test.each([[{ registry: 1 }, 'createMetrics.registry'], [{ isServed: true }, 'createMetrics.isServed'], [{ nonsense: 1 }, 'createMetrics.nonsense']])('options %j are refused with their path', (options, path) => {
@@ -97,7 +92,8 @@ test('the prom-client module can be handed in, as a bundle does', async () => {
       seen.push(config.name);
     }
   }
-  createMetrics({ client: { ...prom, Counter } as never });
+  createMetrics({ client: { ...prom, Counter } });
+  createMetrics({ client: prom });
   expect(seen).toEqual(expect.arrayContaining(['dynamo_frontend_requests_total']));
   expect(() => createMetrics({ client: {} as never })).toThrow(expect.objectContaining({ code: 'ERR_OPTION_INVALID', path: 'createMetrics.client' }));
 });

@@ -5,7 +5,7 @@ import { completionOf, recordFields, spanFields, type Evidence } from '../../src
 const SEEN: ResponseFacts = { outputTokensEstimated: false, tokenChunks: 0, contentSeen: true };
 const evidence = (parts: Partial<Evidence> = {}): Evidence => ({
   received: { requestId: 'id', model: 'asked', endpoint: 'chat_completions', requestType: 'unary' },
-  ids: { xRequestId: undefined, traceId: 't', upstreamRequestId: undefined },
+  ids: { xRequestId: undefined, traceId: 't', spanId: 's', sampled: false, upstreamRequestId: undefined, operation: 'chat', provider: 'openai', fields: {} },
   startedAt: 0, model: undefined, httpStatus: 200, isBodyUnderstood: true, isUnread: false, ending: { complete: true, clientLeft: false }, seen: undefined, usage: {}, workers: {}, failure: undefined,
   ...parts,
 });

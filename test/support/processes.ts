@@ -32,6 +32,11 @@ export class ExampleProcess {
     return /listening on (\S+)/.exec(this.#stdout)![1]!;
   }
 
+  /** What the program has written on standard output. */
+  get stdout(): string {
+    return this.#stdout;
+  }
+
   records(message: string): Line[] {
     return this.lines.filter((line) => line['message'] === message);
   }

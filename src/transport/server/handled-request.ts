@@ -1,4 +1,3 @@
-import type { Context } from '@opentelemetry/api';
 import { isDynamoTracingError } from '../../errors/index.js';
 import { errorFields, RECORD_TARGETS } from '../../logging/index.js';
 import { payloadCodec, streamItemContent, type PayloadCodec } from '../../protocol/index.js';
@@ -74,7 +73,7 @@ export class HandledRequest implements HomeCallEvents {
     const record = this.#begin();
     this.#body = undefined;
     (await this.#dial(record))?.refuse({ errorType: 'engine_shutdown', message: reason });
-    record.complete({ status: 'error', errorType: 'unavailable', detail: reason });
+    record.complete({ status: 'error', errorType: 'unavailable', failed: 'generate', detail: reason });
     this.#leave();
   }
 
@@ -109,8 +108,8 @@ export class HandledRequest implements HomeCallEvents {
   }
 
   #begin(): RequestRecord {
-    const { headers, control, entry } = this.request;
-    this.#record = new RequestRecord(headers, control.id, entry, this.settings);
+    const { headers, control, entry, arrival } = this.request;
+    this.#record = new RequestRecord(headers, control.id, entry, arrival, this.settings);
     this.#context = new WorkerRequestContext(headers, control.metadata, entry, this.#record, this.settings.logger);
     if (this.#cancelled !== undefined) this.#context.cancel(this.#cancelled);
     return this.#record;
@@ -134,8 +133,9 @@ export class HandledRequest implements HomeCallEvents {
     if (items === undefined) return;
     this.#items = items;
     home.prologue();
+    record.responded();
     try {
-      await runInContext(record.span.context, () => this.#pump(items, codec, home, record.span.context));
+      await runInContext(record.span.context, () => this.#pump(items, codec, home, record));
     } catch (error) {
       this.#streamFailed(record, home, codec, error);
     }
@@ -164,14 +164,17 @@ export class HandledRequest implements HomeCallEvents {
     }
   }
 
-  /** Runs in `context`, and sees to it that every step does: one may have left another behind. */
-  async #pump(items: Items, codec: PayloadCodec, home: HomeCall, context: Context): Promise<void> {
+  /** Runs in the request's context, and sees to it that every step does: one may have left another behind. */
+  async #pump(items: Items, codec: PayloadCodec, home: HomeCall, record: RequestRecord): Promise<void> {
+    const { context } = record.span;
     const step = (): ReturnType<Items['next']> => items.next();
     while (this.#cancelled !== 'kill') {
       const next = activeContext() === context ? items.next() : runInContext(context, step);
       const { done, value } = 'then' in next ? await next : next;
       if (done === true || this.#killedMeanwhile()) return;
-      const full = home.send(itemContent(codec, value));
+      const content = itemContent(codec, value);
+      if (this.settings.observer !== undefined) record.responseBytes += Buffer.byteLength(content);
+      const full = home.send(content);
       if (full !== undefined) await full;
     }
   }

@@ -1,15 +1,16 @@
-import { RateLimit } from '../../internal/index.js';
+import { guarded, RateLimit } from '../../internal/index.js';
 import { RECORD_TARGETS } from '../../logging/index.js';
 import { ACK_ACCEPTED, ACK_AT_CAPACITY, ACK_POOL_CLOSED, type RequestHeaders, type TcpStreamConnectionInfo } from '../../protocol/index.js';
 import { Deadline } from '../deadline.js';
 import { Deferred } from '../endings.js';
 import type { ServerSettings } from '../settings.js';
+import type { WorkerLoad } from '../types.js';
 import { CLOSE_WAIT_MS } from '../sockets.js';
 import { HandledRequest } from './handled-request.js';
 import { HomeCall } from './home-call.js';
 import { HomeDialler, type Dial } from './home-dialler.js';
 import { RequestRecord } from './request-record.js';
-import { readEnvelope, type EndpointEntry, type Envelope } from './taken-request.js';
+import { arrivalOf, readEnvelope, type Arrival, type EndpointEntry, type Envelope } from './taken-request.js';
 
 /** What waits for its turn or has it. */
 export interface Work {
@@ -37,6 +38,8 @@ export class PayloadHandler {
   constructor(private readonly settings: ServerSettings) {
     this.#pool = new WorkPool(settings.workerPoolSize, settings.workQueueSize);
     this.#dialler = new HomeDialler(settings);
+    const { observer } = settings;
+    if (observer?.onWorker !== undefined) guarded('observer.onWorker', () => observer.onWorker?.(() => this.#pool.load), undefined);
   }
 
   /** Requests queued, being handled, or waiting for their caller to close. */
@@ -53,14 +56,21 @@ export class PayloadHandler {
    */
   accept(headers: RequestHeaders, payload: Uint8Array, entry: EndpointEntry): string {
     if (this.#draining) return ACK_POOL_CLOSED;
-    if (!this.#pool.hasRoom) return ACK_AT_CAPACITY;
+    if (!this.#pool.hasRoom) return this.#reject(entry);
+    const arrival = arrivalOf(headers, payload, this.settings.observer !== undefined);
     const envelope = readEnvelope(payload);
     const home = envelope.kind === 'bad' ? envelope.home : envelope.control.connectionInfo;
-    if (home !== undefined && !this.settings.callHomeHosts(home.host)) return this.#refuse(headers, { problem: `callers at ${home.host} are not called`, home: undefined }, entry);
-    if (envelope.kind === 'bad') return this.#refuse(headers, envelope, entry);
+    if (home !== undefined && !this.settings.callHomeHosts(home.host)) return this.#refuse(headers, { problem: `callers at ${home.host} are not called`, home: undefined }, entry, arrival);
+    if (envelope.kind === 'bad') return this.#refuse(headers, envelope, entry, arrival);
     const { control, body } = envelope;
-    this.#take(new HandledRequest({ headers, control, entry }, body, this.#dialler, this.settings, this.#onGone));
+    this.#take(new HandledRequest({ headers, control, entry, arrival }, body, this.#dialler, this.settings, this.#onGone));
     return ACK_ACCEPTED;
+  }
+
+  #reject({ namespace, component, endpoint, instanceId }: EndpointEntry): string {
+    const { observer } = this.settings;
+    if (observer?.onRejected !== undefined) guarded('observer.onRejected', () => observer.onRejected?.({ namespace, component, endpoint, instanceId }), undefined);
+    return ACK_AT_CAPACITY;
   }
 
   #take(work: Work): void {
@@ -104,9 +114,9 @@ export class PayloadHandler {
    * success and waits for a call: it gets one, whose prologue says what is wrong. If there is no way to call, the ack begins
    * with the one prefix that every caller understands.
    */
-  #refuse(headers: RequestHeaders, { problem, home }: Pick<Extract<Envelope, { kind: 'bad' }>, 'problem' | 'home'>, entry: EndpointEntry): string {
-    const record = new RequestRecord(headers, home?.context, entry, this.settings);
-    record.complete({ status: 'error', errorType: 'validation', detail: problem, spanError: 'invalid_argument' });
+  #refuse(headers: RequestHeaders, { problem, home }: Pick<Extract<Envelope, { kind: 'bad' }>, 'problem' | 'home'>, entry: EndpointEntry, arrival: Arrival): string {
+    const record = new RequestRecord(headers, home?.context, entry, arrival, this.settings);
+    record.complete({ status: 'error', errorType: 'validation', failed: 'invalid_message', detail: problem, spanError: 'invalid_argument' });
     if (home === undefined) return `Server unavailable: invalid request: ${problem}`;
     this.#take(new RefusedRequest(home, `invalid request: ${problem}`, this.#dialler, this.settings, this.#onGone));
     return `Invalid request: ${problem}`;
@@ -171,6 +181,10 @@ class WorkPool {
   /** Whether another job would be taken. */
   get hasRoom(): boolean {
     return this.#running < this.size || this.#queue.length - this.#head < this.queueSize;
+  }
+
+  get load(): WorkerLoad {
+    return { active: this.#running, queued: this.#queue.length - this.#head, poolSize: this.size, queueSize: this.queueSize };
   }
 
   /** Starts the job in a turn of its own, or queues it. Ask `hasRoom` first. */

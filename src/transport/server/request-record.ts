@@ -1,19 +1,20 @@
 import { ROOT_CONTEXT, trace, type Context } from '@opentelemetry/api';
 import { DynamoTracingError } from '../../errors/index.js';
-import { monotonicMs } from '../../internal/index.js';
+import { guarded, monotonicMs } from '../../internal/index.js';
 import { createRequestLogger, RECORD_TARGETS, type Log, type RequestLogger } from '../../logging/index.js';
 import type { RequestHeaders } from '../../protocol/index.js';
 import { SPANS, startSpan, type TracedSpan } from '../../spans/index.js';
 import { currentTraceContext, extractTrace, isUsableXRequestId, newRequestId, remoteSpanContext, traceHeaders, type DistributedTraceContext, type TraceHeaders } from '../../trace-context/index.js';
 import type { ServerSettings } from '../settings.js';
-import type { RequestContext } from '../types.js';
-import type { EndpointEntry } from './taken-request.js';
+import type { RequestContext, WorkerCompletion, WorkerRequest } from '../types.js';
+import type { Arrival, EndpointEntry } from './taken-request.js';
 
 /** How a request ended for the worker. */
 export interface RequestOutcome {
   readonly status: 'success' | 'error' | 'cancelled';
   /** '' when all is well. */
   readonly errorType: '' | 'cancelled' | 'internal' | 'validation' | 'unavailable';
+  readonly failed?: WorkerCompletion['failed'];
   readonly detail?: string;
   /** How the caller cancelled. */
   readonly signal?: string | undefined;
@@ -21,18 +22,25 @@ export interface RequestOutcome {
   readonly spanError?: string;
 }
 
+/** Dynamo's `error_type` of workers, where the outcome does not say it. */
+const FAILED: Readonly<Record<RequestOutcome['errorType'], WorkerCompletion['failed']>> = { '': undefined, cancelled: undefined, internal: 'generate', validation: 'deserialization', unavailable: 'response_stream' };
+
 /** The `handle_payload` span of one request and its two records: begun together, completed exactly once. */
 export class RequestRecord {
   readonly requestId: string;
   readonly xRequestId: string | undefined;
   readonly span: TracedSpan;
+  /** Bytes of the items that were sent. */
+  responseBytes = 0;
   readonly #startedAt = monotonicMs();
+  #firstResponseMs: number | undefined;
   #completed = false;
 
   constructor(
     headers: RequestHeaders,
     controlId: string | undefined,
     private readonly entry: EndpointEntry,
+    private readonly arrival: Arrival,
     private readonly settings: ServerSettings,
   ) {
     this.requestId = requestIdOf(headers, controlId);
@@ -40,18 +48,41 @@ export class RequestRecord {
     const fields = { request_id: this.requestId, x_request_id: this.xRequestId, tracestate: headers['tracestate'], ...entry.fields };
     this.span = startSpan(SPANS.handlePayload, { settings: settings.attributes, parent: parentOf(headers), fields, identity: { requestId: this.requestId, xRequestId: this.xRequestId }, logFields: entry.fields });
     this.#emit(settings.lifecycleLevel, 'request received', entry.fields);
+    const { observer } = settings;
+    if (observer?.onReceived !== undefined) guarded('observer.onReceived', () => observer.onReceived?.(this.#request()), undefined);
+  }
+
+  /** The prologue says that there will be a response. */
+  responded(): void {
+    this.#firstResponseMs ??= monotonicMs() - this.#startedAt;
   }
 
   complete(outcome: RequestOutcome): void {
     if (this.#completed) return;
     this.#completed = true;
     const { status, errorType, detail, signal, spanError } = outcome;
-    const elapsedMs = Math.trunc(monotonicMs() - this.#startedAt);
+    const elapsed = monotonicMs() - this.#startedAt;
+    const elapsedMs = Math.trunc(elapsed);
     const failure = errorType === '' ? {} : { error_type: errorType, error_detail: detail };
     this.#emit(status === 'error' ? 'error' : this.settings.lifecycleLevel, 'request completed', { ...this.entry.fields, status, ...failure, elapsed_ms: elapsedMs });
     if (signal !== undefined) this.span.setRaw({ 'cancellation.signal': signal });
     if (status === 'error') this.span.fail(spanError ?? errorType, detail);
+    this.#tellEnd(outcome, elapsed);
     this.span.end();
+  }
+
+  #tellEnd({ status, errorType, failed }: RequestOutcome, elapsedMs: number): void {
+    const { observer } = this.settings;
+    if (observer?.onCompleted === undefined) return;
+    const { traceId, spanId } = this.span.scope;
+    const completion = { ...this.#request(), status, failed: failed ?? FAILED[errorType], elapsedMs, firstResponseMs: this.#firstResponseMs, responseBytes: this.responseBytes, traceId, spanId, sampled: this.span.sampled };
+    guarded('observer.onCompleted', () => observer.onCompleted?.(completion), undefined);
+  }
+
+  #request(): WorkerRequest {
+    const { namespace, component, endpoint, instanceId } = this.entry;
+    const { at, bytes, transitMs } = this.arrival;
+    return { namespace, component, endpoint, instanceId, requestId: this.requestId, requestBytes: bytes, waitedMs: this.#startedAt - at, transitMs };
   }
 
   #emit(level: 'info' | 'debug' | 'error', message: string, fields: Readonly<Record<string, unknown>>): void {

@@ -1,4 +1,4 @@
-import { invalidOption } from '../../internal/index.js';
+import { invalidOption, monotonicMs, unixNanos } from '../../internal/index.js';
 import type { LogFields } from '../../logging/index.js';
 import { decodeControlMessage, decodeJson, decodeTwoPart, encodeJson, type ControlMessage, type RequestHeaders, type TcpStreamConnectionInfo } from '../../protocol/index.js';
 import { readEndpointName, type EndpointName } from '../discovery/index.js';
@@ -10,6 +10,26 @@ export interface TakenRequest {
   readonly headers: RequestHeaders;
   readonly control: ControlMessage;
   readonly entry: EndpointEntry;
+  readonly arrival: Arrival;
+}
+
+/** When a request came and how large it was. */
+export interface Arrival {
+  /** Monotonic milliseconds. */
+  readonly at: number;
+  readonly bytes: number;
+  /** Milliseconds from the caller to here. */
+  readonly transitMs: number | undefined;
+}
+
+/** The header says when the caller sent the request, in nanoseconds since 1970. It is read where somebody hears of it. */
+export function arrivalOf(headers: RequestHeaders, payload: Uint8Array, isHeard: boolean): Arrival {
+  return { at: monotonicMs(), bytes: payload.length, transitMs: isHeard ? transitOf(headers['x-frontend-send-ts-ns']) : undefined };
+}
+
+/** Where the clocks of two machines differ, a time below 0 is 0. */
+function transitOf(sentAt: string | undefined): number | undefined {
+  return sentAt !== undefined && /^\d{1,20}$/.test(sentAt) ? Math.max(0, Number(BigInt(unixNanos()) - BigInt(sentAt)) / 1e6) : undefined;
 }
 
 /** An endpoint as the worker keeps it. */

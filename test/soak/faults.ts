@@ -82,7 +82,10 @@ function strangerOf(begin: Stranger): Fault {
   return async ({ fleet }, place) => {
     const { port, file, process } = fleet.at(place);
     await process.kill();
-    const stranger = await begin(port).catch(() => undefined); // Somebody else again was quicker.
+    const stranger = await begin(port).catch((error: unknown) => {
+      if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error; // Somebody else was quicker: as good.
+      return undefined;
+    });
     const keepAlive = setInterval(() => void utimes(file, new Date(), new Date()).catch(() => undefined), 500);
     await Promise.all([fleet.start(place), delay(STRANGER_STAYS_MS)]);
     clearInterval(keepAlive);

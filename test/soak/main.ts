@@ -15,7 +15,7 @@ import { Fleet } from './fleet.js';
 import { Front } from './front.js';
 import { bundlePrograms, killAll } from './processes.js';
 import { report } from './report.js';
-import { growth, judge, type Verdict } from './verdict.js';
+import { growth, judge, type Evidence } from './verdict.js';
 
 const PLACES = 3;
 const FEW_DESCRIPTORS = 64;
@@ -93,7 +93,9 @@ class Soak {
         front.sent.push(...sent);
         return sent.every(({ outcome }) => outcome === 'answered');
       };
-      for (let rounds = 0; rounds < 5; rounds += 1) if (!await comesTrue(isAnswered)) return this.onFault(`${this.#phase}: ${front.process.name} does not answer every request within ${SETTLE_MS} ms, with ${PLACES} workers in order`);
+      let isWell = true;
+      for (let rounds = 0; rounds < 5 && isWell; rounds += 1) isWell = await comesTrue(isAnswered);
+      if (!isWell) this.onFault(`${this.#phase}: ${front.process.name} does not answer every request within ${SETTLE_MS} ms, with ${PLACES} workers in order`);
       target.close();
     }
   }
@@ -106,23 +108,26 @@ class Soak {
 
   async #judge(injected: ReadonlyMap<string, number>): Promise<void> {
     await this.#letGo();
-    const verdicts: Verdict[] = [];
-    for (const front of this.fronts) {
-      const wanted = front.sent.length;
-      await comesTrue(() => front.lines.filter(({ message }) => message === 'request completed').length >= wanted, 3000);
-      // What was closed a moment ago may be in use until the next turn of the event loop.
-      let after = await front.process.holding();
-      await comesTrue(async () => growth(front.before, (after = await front.process.holding())).length === 0, 20_000);
-      const metrics = await (await fetch(`${front.url}/metrics`)).text();
-      verdicts.push(judge({ name: front.process.name, sent: front.sent, lines: front.lines, metrics, before: front.before, after, mayTurnAway: front.descriptors !== undefined }));
-    }
-    for (const { process, before } of this.fleet.workers) this.faults.push(...growth(before, await process.holding()).map((text) => `${process.name}: ${text}`));
+    const held = await Promise.all(this.fronts.map((front) => this.#heldBy(front)));
     const workers = [...this.fleet.workers];
+    for (const { process, before } of workers) this.faults.push(...growth(before, await process.holding()).map((text) => `${process.name}: ${text}`));
     await Promise.all([...this.fronts, ...workers].map(({ process }) => process.stop()));
-    for (const worker of workers) this.faults.push(...this.fleet.unended(worker));
     for (const { process } of [...this.fronts, ...workers]) if (process.isThere) this.onFault(`${process.name} (pid ${process.pid}) is still there`);
+    for (const worker of workers) this.faults.push(...this.fleet.unended(worker));
+    // Everything has been written now.
+    const verdicts = this.fronts.map((front, index) => judge({ ...held[index]!, name: front.process.name, sent: front.sent, lines: front.lines, before: front.before, mayTurnAway: front.descriptors !== undefined }));
     this.faults.push(...verdicts.flatMap(({ complaints }) => complaints));
     report(this.fronts.map(({ sent, errors, process: { name } }, index) => ({ name, sent, errors, verdict: verdicts[index]! })), injected);
+  }
+
+  /** What a gateway holds and has counted when its requests are over. */
+  async #heldBy({ process, before, lines, sent, url }: Front): Promise<Pick<Evidence, 'after' | 'metrics'>> {
+    const wanted = sent.length;
+    await comesTrue(() => lines.filter(({ message }) => message === 'request completed').length >= wanted, 3000);
+    // What was closed a moment ago may be in use until the next turn of the event loop.
+    let after = await process.holding();
+    await comesTrue(async () => growth(before, (after = await process.holding())).length === 0, 20_000);
+    return { after, metrics: await (await fetch(`${url}/metrics`)).text() };
   }
 }
 

@@ -1,6 +1,6 @@
 import { errorFact } from '../../errors/index.js';
 import { invalidOption, randomHex } from '../../internal/index.js';
-import { decodeJson, isObject, isPayloadCodecName, isU64, jsonText, type PayloadCodecName } from '../../protocol/index.js';
+import { decodeJson, isObject, isPayloadCodecName, isU64, jsonText, parseWorkerAddress, type PayloadCodecName } from '../../protocol/index.js';
 
 /** The three names of an endpoint of Dynamo. A namespace may hold dots (namespaces nest). */
 export interface EndpointName {
@@ -113,6 +113,7 @@ function readInstance(owner: RecordOwner, value: Readonly<Record<string, unknown
   const { device_type: deviceType, request_plane_codec: codec } = value;
   const transport = readTransport(value['transport']);
   if (transport === undefined) return SKIP;
+  if ('tcp' in transport && !isWorkerAddress(transport.tcp)) return broken('transport.tcp is no ip:port/endpoint_path');
   // No codec means json (facts 2.3); a codec we do not speak means that the worker is not for us.
   if (codec !== undefined && codec !== null && !isPayloadCodecName(codec)) return SKIP;
   return {
@@ -130,6 +131,15 @@ function readTransport(value: unknown): InstanceTransport | undefined {
   const { tcp, nats_tcp: subject } = value;
   if (typeof tcp === 'string') return Object.freeze({ tcp });
   return typeof subject === 'string' ? Object.freeze({ nats_tcp: subject }) : undefined;
+}
+
+function isWorkerAddress(text: string): boolean {
+  try {
+    parseWorkerAddress(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 export function broken(reason: string): { readonly kind: 'broken'; readonly reason: string } {

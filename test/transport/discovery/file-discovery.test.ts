@@ -136,6 +136,7 @@ describe('reading', () => {
     ['a type of tomorrow', GOLDEN_FILE, GOLDEN.replace('Endpoint', 'Quantum'), 0],
     ['an unknown transport', GOLDEN_FILE, GOLDEN.replace('"tcp"', '"http"'), 0],
     ['an unknown codec', GOLDEN_FILE, GOLDEN.replace('"msgpack"', '"cbor"'), 0],
+    ['an address that is none', GOLDEN_FILE, GOLDEN.replace('10.0.0.5:40123/', 'nowhere/'), 1],
     ['an empty file', GOLDEN_FILE, '', 1],
     ['half a record', GOLDEN_FILE, GOLDEN.slice(0, 100), 1],
     ['bytes that are no UTF-8', GOLDEN_FILE, Buffer.from([0x7b, 0xff, 0xfe]), 1],

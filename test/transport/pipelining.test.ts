@@ -215,7 +215,7 @@ describe('a connection that ends', () => {
     for (const error of await Promise.all([own, behind])) expect(error).toMatchObject({ code: 'ERR_WORKER_PROTOCOL', limit: 1000 });
   });
 
-  it('is not opened again and again while the worker refuses: pauses grow, beside a connection that has stalled', async () => {
+  it('is not opened again and again while the worker refuses, beside a connection that has stalled', async () => {
     const worker = await silentWorker();
     const { network, dialled: sockets } = watchedNetwork();
     const client = makeClient({ network, poolSize: 4 });

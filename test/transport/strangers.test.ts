@@ -1,7 +1,7 @@
 /** A port where a worker was and another program is now, and workers that answer what cannot be read: no fault of the request. */
 import { randomBytes } from 'node:crypto';
 import { createServer as createHttpServer } from 'node:http';
-import type { AddressInfo, Server, Socket } from 'node:net';
+import { connect, type AddressInfo, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import { once } from 'node:events';
 import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
@@ -60,6 +60,16 @@ const BROKEN: readonly (readonly [string, () => Promise<string>, string])[] = [
 
 /** Few bytes to a frame. A worker that is well and slow must not count as silent. */
 const client = (): RequestPlaneClient => makeClient({ maxMessageSize: 2000, requestTimeoutMs: 1000 });
+
+it('a caller whom nobody knows is cut off when it has sent more than 64 KiB, whatever time a handshake has', async () => {
+  const cut = new Promise((resolve) => void rawWorker((_frame, _socket, { connectionInfo: { host, port } }) => {
+    const stranger = connect({ host, port });
+    afterTest(() => stranger.destroy());
+    stranger.on('error', () => undefined).on('close', resolve);
+    stranger.write(Buffer.concat([encodeTwoPart(Buffer.alloc(2 ** 20))[0]!, Buffer.alloc(65_536)]));
+  }).then(({ address }) => failure(makeClient({ handshakeTimeoutMs: 600_000 }).openStream(address, 1))));
+  await cut;
+});
 
 describe.each(BROKEN)('%s in the place of a worker', (_what, start, code) => {
   it(`is ${code}, and the answer to the caller is never 400`, async () => {

@@ -175,6 +175,18 @@ describe('close()', () => {
   });
 });
 
+it('a connection whose oldest request was given up gets no further one where another can be opened', async () => {
+  let connections = 0;
+  const { address } = await listen((socket) => {
+    const answers = (connections += 1) > 1;
+    socket.on('data', () => answers && socket.write(ACCEPT));
+  });
+  const client = makeClient({ poolSize: 2 });
+  expect(await failure(client.send(address, {}, BODY, { timeoutMs: 30 }))).toMatchObject({ code: 'ERR_ACK_TIMEOUT' });
+  await expect(client.send(address, {}, BODY)).resolves.toBeUndefined();
+  expect(connections).toBe(2);
+});
+
 describe('a connection that ends', () => {
   it('takes no further request once it is destroyed: the next one gets a new connection', async () => {
     const worker = await silentWorker();
@@ -215,7 +227,7 @@ describe('a connection that ends', () => {
     for (const error of await Promise.all([own, behind])) expect(error).toMatchObject({ code: 'ERR_WORKER_PROTOCOL', limit: 1000 });
   });
 
-  it('is not opened again and again while the worker refuses: pauses grow, beside a connection that has stalled', async () => {
+  it('is not opened again and again while the worker refuses, beside a connection that has stalled', async () => {
     const worker = await silentWorker();
     const { network, dialled: sockets } = watchedNetwork();
     const client = makeClient({ network, poolSize: 4 });

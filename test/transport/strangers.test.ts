@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { encodeAck, Router, type RequestPlaneClient } from 'dynamo-tracing/transport';
+import { encodeAck, encodeTwoPart, Router, type RequestPlaneClient } from 'dynamo-tracing/transport';
 import { classifyThrown } from '../../src/middleware/error-answer';
 import { failureOf } from '../../src/errors/index';
 import { silentAfterAck, STRANGERS } from './strangers';
@@ -12,6 +12,16 @@ afterEach(cleanUp);
 
 /** Few bytes to a frame. A worker that is well and slow must not count as silent. */
 const client = (): RequestPlaneClient => makeClient({ maxMessageSize: 2000, requestTimeoutMs: 1000 });
+
+it('a caller whom nobody knows is cut off when it has sent more than 64 KiB, whatever time a handshake has', async () => {
+  const cut = new Promise((resolve) => void rawWorker((_frame, _socket, { connectionInfo: { host, port } }) => {
+    const stranger = connect({ host, port });
+    afterTest(() => stranger.destroy());
+    stranger.on('error', () => undefined).on('close', resolve);
+    stranger.write(Buffer.concat([encodeTwoPart(Buffer.alloc(2 ** 20))[0]!, Buffer.alloc(65_536)]));
+  }).then(({ address }) => failure(makeClient({ handshakeTimeoutMs: 600_000 }).openStream(address, 1))));
+  await cut;
+});
 
 describe.each(STRANGERS)('%s in the place of a worker', (_what, start, code) => {
   it(`is ${code}, and the answer to the caller is never 400`, async () => {

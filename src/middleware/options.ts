@@ -6,13 +6,13 @@ import type { CompletedRequest, ReceivedRequest } from './completed-request.js';
 import type { RequestTrace } from './request-trace.js';
 import { readRoutes, type RouteClass, type RouteEntry } from './routes.js';
 
-/** Options of `dynamoTracing()` and of the Fastify plugin. Every one has a default; unknown keys are refused. */
-export interface DynamoTracingOptions {
+/** Options of `dynamoTracing()`, on every framework. Each has a default; unknown keys are refused. `R` is what functions are given of a request: a Fetch `Request` on Hono. */
+export interface DynamoTracingOptions<R = IncomingMessage> {
   /**
    * Whether ids and trace context of a request are believed. An untrusted `traceparent` becomes a span link, not a parent;
    * untrusted ids are ignored. Default: true. Set false at an edge that is open to the internet.
    */
-  readonly trustIncoming?: boolean | ((req: IncomingMessage) => boolean);
+  readonly trustIncoming?: boolean | ((req: R) => boolean);
   /** What an invalid `request-id` or `x-dynamo-request-id` does: a warning and a new id, or status 400. Default: 'generate'. */
   readonly onInvalidRequestId?: 'generate' | 'reject';
   /** Set `request-id` on the response, and put it back when a proxy copies its upstream's over it. Default: true. */
@@ -32,9 +32,9 @@ export interface DynamoTracingOptions {
   /** Routes added to the defaults or put in their place. Default: none. */
   readonly routes?: readonly RouteEntry[];
   /** Overrides the route table for a request; undefined leaves it to the table. */
-  readonly classify?: (req: IncomingMessage) => Partial<RouteClass> | undefined;
+  readonly classify?: (req: R) => Partial<RouteClass> | undefined;
   /** Requests to leave alone altogether: no id, no span, no record. Paths, or a function. Default: none. */
-  readonly ignore?: readonly string[] | ((req: IncomingMessage) => boolean);
+  readonly ignore?: readonly string[] | ((req: R) => boolean);
   /** Read responses for tokens, latencies, finish reason and id. Default: true. */
   readonly observeResponses?: boolean;
   /** Level of the two routine records, `request received` and a successful `request completed`. Default: 'info'. */

@@ -1,13 +1,14 @@
-import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import type { OutgoingHttpHeaders } from 'node:http';
 import type { Context } from '@opentelemetry/api';
 import { guarded, monotonicMs, reportFault } from '../internal/index.js';
 import { errorFields, levelOf, RECORD_TARGETS, type LogFields, type RecordName } from '../logging/index.js';
 import type { SpanFields, TracedSpan } from '../spans/index.js';
 import { carrierOf, type RequestIds } from '../trace-context/index.js';
+import type { InboundRequest, OutboundResponse } from './arrival.js';
 import type { CompletionStatus, ReceivedRequest, TokenUsage, WorkerIds } from './completed-request.js';
 import { DIALECTS } from './dialects/index.js';
 import { EchoedIds } from './echoed-ids.js';
-import { watchEnding, type Ending, type EndingListener } from './ending.js';
+import type { Ending, EndingListener } from './ending.js';
 import { classifyThrown } from './error-answer.js';
 import { classifyError } from './error-type.js';
 import { RequestHandle } from './handle.js';
@@ -24,8 +25,8 @@ import { setHttpRoute } from './server-span.js';
 
 /** What a request begins with. */
 export interface Beginning {
-  readonly req: IncomingMessage;
-  readonly res: ServerResponse;
+  readonly req: InboundRequest;
+  readonly res: OutboundResponse;
   readonly routeClass: RouteClass;
   readonly identity: Identity;
   readonly span: TracedSpan;
@@ -79,7 +80,6 @@ export class RequestRecorder implements EndingListener {
       });
       if (this.#body.value !== undefined) this.#body.parsed(this.#body.value); // by a parser that stands before us
     }
-    watchEnding(req, res, this);
   }
 
   get routeClass(): RouteClass {
@@ -132,6 +132,11 @@ export class RequestRecorder implements EndingListener {
     this.#body?.parsed(body);
   }
 
+  /** All of the body has come, and nobody will tell what it says. */
+  bodyArrived(): void {
+    this.#body?.settle();
+  }
+
   /** Something that a handler threw, wherever it was caught. The first counts. */
   failedWith(error: unknown): void {
     if (this.#hasThrown || this.#isOver || classifyThrown(error).status < 500) return; // a 4xx is the client's, and no failure of ours
@@ -141,7 +146,7 @@ export class RequestRecorder implements EndingListener {
   }
 
   /** The head is about to be written: our ids are put back where a proxy has copied its upstream's over them. */
-  headFollows(res: ServerResponse): void {
+  headFollows(res: OutboundResponse): void {
     if (!res.headersSent) this.#echo.restore(res);
   }
 
@@ -151,7 +156,7 @@ export class RequestRecorder implements EndingListener {
   }
 
   /** The response head has been written. */
-  headWritten(res: ServerResponse, given: OutgoingHttpHeaders | undefined): void {
+  headWritten(res: OutboundResponse, given: OutgoingHttpHeaders | undefined): void {
     if (this.#status !== undefined || this.#isOver) return;
     if (!this.#readsPayload) this.#observer?.head(res.statusCode, headerText(res, given, 'content-type'), headerText(res, given, 'content-encoding'), headerText(res, given, AI_SDK_HEADER));
     this.#isUnread = connectionOf(res)?.destroyed === true;
@@ -281,7 +286,7 @@ export class RequestRecorder implements EndingListener {
   }
 }
 
-function connectionOf(res: ServerResponse & { readonly stream?: { readonly destroyed: boolean } }): { readonly destroyed: boolean } | null {
+function connectionOf(res: OutboundResponse): { readonly destroyed: boolean } | null | undefined {
   return res.stream ?? res.socket;
 }
 
@@ -289,7 +294,7 @@ function connectionOf(res: ServerResponse & { readonly stream?: { readonly destr
 const AI_SDK_HEADER = 'x-vercel-ai-ui-message-stream';
 
 /** A response header, whether it was set before or given with the head. */
-function headerText(res: ServerResponse, given: OutgoingHttpHeaders | undefined, name: string): string | undefined {
+function headerText(res: OutboundResponse, given: OutgoingHttpHeaders | undefined, name: string): string | undefined {
   const value = res.getHeader(name) ?? (given === undefined ? undefined : carrierOf(given).get(name));
   return value === undefined ? undefined : String(value);
 }

@@ -10,6 +10,10 @@ export interface InboundRequest extends Pick<IncomingMessage, 'headers' | 'rawHe
   readonly method?: string | undefined;
   /** Undefined where the host does not tell. */
   readonly httpVersion?: string;
+  readonly socket?: object | null;
+  /** `http` or `https`, and host with port, where they do not stand in the headers. */
+  readonly scheme?: string;
+  readonly authority?: string;
 }
 
 /** What is read of a response and changed on it, before its head goes out. */

@@ -4,7 +4,7 @@ import { decided, guarded, reportFault } from '../internal/index.js';
 import { RECORD_TARGETS } from '../logging/index.js';
 import { adoptSpan, SPANS, startSpan, type SpanFields, type TracedSpan } from '../spans/index.js';
 import { activeContext, offerContextManager, runInRequest } from '../trace-context/index.js';
-import { hasPinoHttp, watchNode, type Arrival } from './arrival.js';
+import { hasPinoHttp, watchNode, type Arrival, type InboundRequest } from './arrival.js';
 import { errorBody } from './error-body.js';
 import { identify, warnAboutIds, type Identity } from './identity.js';
 import { isLate } from './late-requests.js';
@@ -13,6 +13,7 @@ import { RequestRecorder } from './recorder.js';
 import type { RequestTrace } from './request-trace.js';
 import { recorderOf } from './response-watch.js';
 import { genAiOf, reclassified, type RouteClass } from './routes.js';
+import { serverFields } from './server-address.js';
 import { holdOpen } from './server-span.js';
 import { UNTRACED } from './untraced.js';
 
@@ -93,7 +94,7 @@ function spanOf(tracing: Tracing, arrival: Arrival, identity: Identity, routeCla
     parent,
     fields: {
       method: req.method ?? 'GET', uri: uriOf(tracing, arrival), version: req.httpVersion === undefined ? undefined : `HTTP/${req.httpVersion}`,
-      request_id: ids.requestId, x_request_id: ids.xRequestId, 'dynamo.span.target': definition.target, ...genAiFields(tracing, routeClass),
+      request_id: ids.requestId, x_request_id: ids.xRequestId, 'dynamo.span.target': definition.target, ...conventionalFields(tracing, req, routeClass, isAdopted),
     },
     identity: ids,
     logFields,
@@ -104,11 +105,13 @@ function spanOf(tracing: Tracing, arrival: Arrival, identity: Identity, routeCla
   return isAdopted && serverSpan !== undefined ? adoptSpan(serverSpan, definition, start) : startSpan(definition, start);
 }
 
-/** By the semantic conventions alone: Dynamo has no names for these. */
-function genAiFields({ attributes }: Tracing, routeClass: RouteClass): SpanFields {
-  if (routeClass.kind !== 'inference' || attributes === 'dynamo') return {};
+/** By the semantic conventions alone: Dynamo has no names for these. A span of somebody else's has its server's address already. */
+function conventionalFields({ attributes, provider: given }: Tracing, req: InboundRequest, routeClass: RouteClass, isAdopted: boolean): SpanFields {
+  if (attributes === 'dynamo') return {};
+  const server = isAdopted ? {} : serverFields(req);
+  if (routeClass.kind !== 'inference') return server;
   const { operation, provider } = genAiOf(routeClass);
-  return { 'gen_ai.operation.name': operation, 'gen_ai.provider.name': provider };
+  return { ...server, 'gen_ai.operation.name': operation, 'gen_ai.provider.name': given ?? provider };
 }
 
 function routeClassOf(tracing: Tracing, { req, original = req, url, mountedUrl = url }: Arrival): RouteClass {

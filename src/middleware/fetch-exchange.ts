@@ -28,11 +28,16 @@ class FetchedRequest implements InboundRequest {
   readonly method: string;
   readonly headers: Record<string, string>;
   readonly rawHeaders: string[] = [];
+  readonly scheme: string;
+  readonly authority: string;
   push: InboundRequest['push'] = () => true;
 
-  constructor({ method, headers }: Request) {
+  constructor({ method, headers, url }: Request) {
     this.method = method;
     this.headers = Object.fromEntries(headers);
+    const { protocol, host } = new URL(url);
+    this.scheme = protocol.slice(0, -1);
+    this.authority = host;
   }
 
 }

@@ -41,6 +41,8 @@ export interface DynamoTracingOptions<R = IncomingMessage> {
   readonly lifecycleLevel?: 'info' | 'debug';
   /** Names of span attributes: Dynamo's, OpenTelemetry's semantic conventions, or both. Default: 'both'. */
   readonly attributes?: AttributeSet;
+  /** `gen_ai.provider.name` of inference requests: who serves the models, `dynamo` for example. Default: whose API the route has, `openai` or `anthropic`. */
+  readonly provider?: string;
   /** Keep the query string in `uri` and `url.query`. Default: false. */
   readonly includeQuery?: boolean;
   /** Where records go: pino, Fastify's logger, `console`, or false. Default: standard error, by DYN_LOG and DYN_LOGGING_*. */
@@ -85,6 +87,7 @@ const SPEC = {
   observeResponses: booleanOption(true),
   lifecycleLevel: enumOption(['info', 'debug'], 'info'),
   attributes: enumOption(ATTRIBUTE_SETS, 'both'),
+  provider: optionalOption<string>('a text of 1 to 64 characters', (value) => typeof value === 'string' && value !== '' && value.length <= 64),
   includeQuery: booleanOption(false),
   logger: readLogger,
   onReceived: functionOption<NonNullable<DynamoTracingOptions['onReceived']>>(),

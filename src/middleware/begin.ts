@@ -66,7 +66,7 @@ function begin(tracing: Tracing, arrival: Arrival, active: Context): RequestReco
   const isAdopted = identity.serverSpan !== undefined && tracing.serverSpan === 'adopt';
   const span = spanOf(tracing, arrival, identity, routeClass, logFields, isAdopted);
   if (span.recording && offerContextManager()) tracing.logger.emit('debug', RECORD_TARGETS.request, NO_MANAGER, {}, { context: span.context });
-  const release = isAdopted ? holdOpen(identity.serverSpan, frameworkSpan) : undefined;
+  const release = isAdopted ? holdOpen(identity.serverSpan, frameworkSpan, arrival.watch !== undefined) : undefined;
   try {
     const hasRequestLogger = arrival.hasRequestLogger ?? (() => hasPinoHttp(req));
     const recorder = new RequestRecorder(tracing, { ...arrival, hasRequestLogger, routeClass, identity, span, logFields, release });

@@ -11,6 +11,8 @@ const RECORDER = Symbol.for('dynamo-tracing.fetch-recorder.v1');
 const COMPLETE: Ending = { complete: true, clientLeft: false };
 const CUT: Ending = { complete: false, clientLeft: false };
 const CANCELLED: Ending = { complete: false, clientLeft: true };
+/** Bodies that nobody has read or cancelled before they were forgotten: their requests must not stay open. */
+const DROPPED = new FinalizationRegistry<OpenRecord>((open) => open.cut());
 /** A request body is read up to this size beside the handler; what comes after it stays unread. */
 const MAX_READ_BYTES = 1024 * 1024;
 
@@ -162,7 +164,7 @@ export class FetchExchange implements OtherArrival {
   #watched(body: ReadableStream<Uint8Array>): ReadableStream<Uint8Array> {
     const recorder = this.#recorder as RequestRecorder;
     const reader = body.getReader();
-    return new ReadableStream<Uint8Array>({
+    const watched = new ReadableStream<Uint8Array>({
       pull: async (controller) => {
         try {
           const { done, value } = await runInRequest(recorder.handle, recorder.context, () => reader.read());
@@ -185,6 +187,8 @@ export class FetchExchange implements OtherArrival {
         await runInRequest(recorder.handle, recorder.context, () => reader.cancel(reason));
       },
     }, { highWaterMark: 0 });
+    DROPPED.register(watched, this.#open);
+    return watched;
   }
 }
 

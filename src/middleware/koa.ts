@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { errorFact } from '../errors/index.js';
 import { guarded } from '../internal/index.js';
 import { assignTrace } from './assign-trace.js';
 import { enterRequest, rejectRaw } from './begin.js';
-import { isGone } from './error-response.js';
 import { readTracing, type DynamoTracingOptions } from './options.js';
 import type { RequestTrace } from './request-trace.js';
 import { recorderOf } from './response-watch.js';
@@ -70,7 +70,12 @@ function observeErrors(app: unknown): void {
   guarded('app.on', () => (app as Application).on('error', (error, ctx) => {
     guarded('request failed', () => {
       const { res } = ctx as KoaContextLike;
-      if (!isGone(res)) recorderOf(res)?.failedWith(error); // Koa tells of lost connections too
+      if (!isLost(error)) recorderOf(res)?.failedWith(error);
     }, undefined);
   }), undefined);
+}
+
+/** Koa tells of connections that were lost, too: theirs is the error of a system call, or that a stream was closed too early. */
+function isLost(error: unknown): boolean {
+  return typeof errorFact(error, 'syscall') === 'string' || errorFact(error, 'code') === 'ERR_STREAM_PREMATURE_CLOSE';
 }

@@ -29,9 +29,11 @@ describe('an error that nobody of ours answers', () => {
     tap.stop();
   });
   const serve = async (given: Server): Promise<number> => (server = await listen(given)).port;
-  const koa = (...after: Koa.Middleware[]): Server => {
+  const koa = (...after: Koa.Middleware[]): Server => koaBehind(async (_ctx, next) => next(), ...after);
+  const koaBehind = (before: Koa.Middleware, ...after: Koa.Middleware[]): Server => {
     const app = new Koa();
     app.silent = true;
+    app.use(before);
     app.use(koaTracing(options()));
     for (const each of after) app.use(each);
     const handle = app.callback();
@@ -42,6 +44,12 @@ describe('an error that nobody of ours answers', () => {
     const answer = await post(await serve(koa(() => { throw planted; })));
     expect([answer.status, answer.body, answer.headers['x-request-id']]).toEqual([500, 'Internal Server Error', answer.headers['request-id']]);
     expect([await tap.next('request completed'), told, tap.of('request failed').length]).toMatchObject([{ status: 'error', error_type: 'internal' }, [planted], 1]);
+  });
+
+  test('Koa: answered by a middleware that stands before us, it is told once', async () => {
+    const before: Koa.Middleware = async (ctx, next) => next().catch(() => { ctx.status = 500; });
+    const answer = await post(await serve(koaBehind(before, () => { throw planted; })));
+    expect([answer.status, await tap.next('request completed'), told]).toMatchObject([500, { status: 'error', error_type: 'internal' }, [planted]]);
   });
 
   test('Koa: of a body that is a stream, it is told once', async () => {

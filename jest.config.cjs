@@ -14,7 +14,7 @@ module.exports = {
   transform: { '^.+\\.ts$': ['ts-jest', { tsconfig: 'tsconfig.json' }] },
   moduleNameMapper: {
     '^dynamo-tracing$': '<rootDir>/src/index.ts',
-    '^dynamo-tracing/(fastify|transport|harness|jest|metrics|otel)$': '<rootDir>/src/$1.ts',
+    '^dynamo-tracing/(fastify|koa|hono|transport|harness|jest|metrics|otel)$': '<rootDir>/src/$1.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
   coverageProvider: 'v8',

@@ -1,32 +1,42 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import { ROOT_CONTEXT, SpanKind, type Context, type Span } from '@opentelemetry/api';
+import type { ServerResponse } from 'node:http';
+import { ROOT_CONTEXT, SpanKind, type Context } from '@opentelemetry/api';
 import { decided, guarded, reportFault } from '../internal/index.js';
 import { RECORD_TARGETS } from '../logging/index.js';
 import { adoptSpan, SPANS, startSpan, type SpanFields, type TracedSpan } from '../spans/index.js';
 import { activeContext, offerContextManager, runInRequest } from '../trace-context/index.js';
-import { bindEmitters } from './bound-emitter.js';
+import { hasPinoHttp, watchNode, type Arrival, type InboundRequest } from './arrival.js';
 import { errorBody } from './error-body.js';
 import { identify, warnAboutIds, type Identity } from './identity.js';
 import { isLate } from './late-requests.js';
 import { originForm, pathOf, type Tracing } from './options.js';
 import { RequestRecorder } from './recorder.js';
-import { recorderOf, watchResponse } from './response-watch.js';
+import type { RequestTrace } from './request-trace.js';
+import { recorderOf } from './response-watch.js';
 import { genAiOf, reclassified, type RouteClass } from './routes.js';
+import { serverFields } from './server-address.js';
 import { holdOpen } from './server-span.js';
+import { UNTRACED } from './untraced.js';
 
-/** What a framework's adapter knows of a request. */
-export interface Arrival {
-  readonly req: IncomingMessage;
-  readonly res: ServerResponse;
-  /** The request target as the client sent it, and as the router sees it that the middleware is mounted on. */
-  readonly url: string;
-  readonly mountedUrl: string;
-  /** The route that the framework matched, once it has. */
-  readonly routeOf: () => string | undefined;
-  /** Whether the application logs its requests by itself, with lines that say `request completed` too. */
-  readonly hasRequestLogger: () => boolean;
-  /** The span of the framework's own instrumentation, which may end before the response has. */
-  readonly frameworkSpan?: Span | undefined;
+/** The contract of a framework's adapter, second half: what it does with a request. `T` is what its middleware returns. */
+export interface Steps<T> {
+  /** Puts the handle where handlers of this framework look for it. */
+  keep(trace: RequestTrace): void;
+  /** Runs what comes after the middleware. */
+  next(): T;
+  /** Answers in the place of what comes after. */
+  reject(rejection: Rejection): T;
+}
+
+/** Takes a request through the middleware, on any framework. A request that is left alone goes on as if there were none. */
+export function enterRequest<T>(tracing: Tracing, arrival: Arrival, steps: Steps<T>): T {
+  const recorder = beginRequest(tracing, arrival);
+  if (recorder === undefined) {
+    if (recorderOf(arrival.res) === undefined) steps.keep(UNTRACED);
+    return steps.next();
+  }
+  steps.keep(recorder.handle);
+  const rejection = rejectionOf(tracing, recorder, arrival.res);
+  return rejection === undefined ? runInRequest(recorder.handle, recorder.context, () => steps.next()) : steps.reject(rejection);
 }
 
 const MAX_URI_LENGTH = 2048;
@@ -36,7 +46,7 @@ const NO_MANAGER = 'the OpenTelemetry SDK has no context manager: one of dynamo-
  * Begins the record of a request, for any framework: class, ids, span, echo headers, watch on the response. Undefined when the
  * request is to be left alone: ignored, or recorded already because the middleware is mounted twice, or because beginning failed.
  */
-export function beginRequest(tracing: Tracing, arrival: Arrival): RequestRecorder | undefined {
+function beginRequest(tracing: Tracing, arrival: Arrival): RequestRecorder | undefined {
   try {
     return begin(tracing, arrival, activeContext());
   } catch (error) {
@@ -48,18 +58,20 @@ export function beginRequest(tracing: Tracing, arrival: Arrival): RequestRecorde
 
 function begin(tracing: Tracing, arrival: Arrival, active: Context): RequestRecorder | undefined {
   const { req, res, frameworkSpan } = arrival;
-  if (recorderOf(res) !== undefined || decided<unknown>('ignore', () => tracing.ignore?.(req), false) === true) return undefined;
+  const { original = req } = arrival;
+  if (recorderOf(res) !== undefined || decided<unknown>('ignore', () => tracing.ignore?.(original as never), false) === true) return undefined;
   const routeClass = routeClassOf(tracing, arrival);
-  const identity = identify(tracing, req, frameworkSpan, active);
+  const identity = identify(tracing, req, frameworkSpan, active, original);
   const logFields = { method: req.method ?? 'GET', uri: uriOf(tracing, arrival).slice(0, MAX_URI_LENGTH) };
   const isAdopted = identity.serverSpan !== undefined && tracing.serverSpan === 'adopt';
   const span = spanOf(tracing, arrival, identity, routeClass, logFields, isAdopted);
   if (span.recording && offerContextManager()) tracing.logger.emit('debug', RECORD_TARGETS.request, NO_MANAGER, {}, { context: span.context });
-  const release = isAdopted ? holdOpen(identity.serverSpan, frameworkSpan) : undefined;
+  const release = isAdopted ? holdOpen(identity.serverSpan, frameworkSpan, arrival.watch !== undefined) : undefined;
   try {
-    const recorder = new RequestRecorder(tracing, { ...arrival, routeClass, identity, span, logFields, release });
-    watchResponse(recorder, res);
-    bindEmitters(recorder.handle, span.context, req, res);
+    const hasRequestLogger = arrival.hasRequestLogger ?? (() => hasPinoHttp(req));
+    const recorder = new RequestRecorder(tracing, { ...arrival, hasRequestLogger, routeClass, identity, span, logFields, release });
+    if (arrival.watch === undefined) watchNode(recorder, arrival);
+    else arrival.watch(recorder);
     warnAboutIds(tracing.logger, identity.ids, span.context);
     return recorder;
   } catch (error) {
@@ -67,11 +79,6 @@ function begin(tracing: Tracing, arrival: Arrival, active: Context): RequestReco
     release?.();
     throw error;
   }
-}
-
-/** Runs what comes after the middleware inside the request. */
-export function runInside<T>(recorder: RequestRecorder, next: () => T): T {
-  return runInRequest(recorder.handle, recorder.context, next);
 }
 
 function uriOf({ includeQuery }: Tracing, { url }: Arrival): string {
@@ -86,8 +93,8 @@ function spanOf(tracing: Tracing, arrival: Arrival, identity: Identity, routeCla
     settings: tracing.spans,
     parent,
     fields: {
-      method: req.method ?? 'GET', uri: uriOf(tracing, arrival), version: `HTTP/${req.httpVersion}`,
-      request_id: ids.requestId, x_request_id: ids.xRequestId, 'dynamo.span.target': definition.target, ...genAiFields(tracing, routeClass),
+      method: req.method ?? 'GET', uri: uriOf(tracing, arrival), version: req.httpVersion === undefined ? undefined : `HTTP/${req.httpVersion}`,
+      request_id: ids.requestId, x_request_id: ids.xRequestId, 'dynamo.span.target': definition.target, ...conventionalFields(tracing, req, routeClass, isAdopted),
     },
     identity: ids,
     logFields,
@@ -98,17 +105,19 @@ function spanOf(tracing: Tracing, arrival: Arrival, identity: Identity, routeCla
   return isAdopted && serverSpan !== undefined ? adoptSpan(serverSpan, definition, start) : startSpan(definition, start);
 }
 
-/** By the semantic conventions alone: Dynamo has no names for these. */
-function genAiFields({ attributes }: Tracing, routeClass: RouteClass): SpanFields {
-  if (routeClass.kind !== 'inference' || attributes === 'dynamo') return {};
+/** By the semantic conventions alone: Dynamo has no names for these. A span of somebody else's has its server's address already. */
+function conventionalFields({ attributes, provider: given }: Tracing, req: InboundRequest, routeClass: RouteClass, isAdopted: boolean): SpanFields {
+  if (attributes === 'dynamo') return {};
+  const server = isAdopted ? {} : serverFields(req);
+  if (routeClass.kind !== 'inference') return server;
   const { operation, provider } = genAiOf(routeClass);
-  return { 'gen_ai.operation.name': operation, 'gen_ai.provider.name': provider };
+  return { ...server, 'gen_ai.operation.name': operation, 'gen_ai.provider.name': given ?? provider };
 }
 
-function routeClassOf(tracing: Tracing, { req, url, mountedUrl }: Arrival): RouteClass {
+function routeClassOf(tracing: Tracing, { req, original = req, url, mountedUrl = url }: Arrival): RouteClass {
   const found = tracing.routes.find(req.method ?? 'GET', pathOf(mountedUrl), pathOf(url));
   if (tracing.classify === undefined) return found;
-  const given = decided('classify', () => tracing.classify?.(req), undefined);
+  const given = decided('classify', () => tracing.classify?.(original as never), undefined);
   return guarded('classify', () => reclassified(found, given), found);
 }
 
@@ -119,10 +128,17 @@ export interface Rejection {
 }
 
 /** The refusal of a request that comes while its server closes, and of one with an invalid id, when the options ask for that. */
-export function rejectionOf(tracing: Tracing, recorder: RequestRecorder, res: ServerResponse): Rejection | undefined {
+function rejectionOf(tracing: Tracing, recorder: RequestRecorder, res: object): Rejection | undefined {
   if (isLate(res)) return { status: 503, body: JSON.stringify(errorBody(recorder.routeClass.dialect, 503, 'the server is shutting down', recorder.ids.requestId)) };
   const [first] = recorder.ids.invalid;
   if (tracing.onInvalidRequestId !== 'reject' || first === undefined) return undefined;
   recorder.fail('validation');
   return { status: 400, body: JSON.stringify(errorBody(recorder.routeClass.dialect, 400, `Validation: header ${first.header} must be a valid UUID`, recorder.ids.requestId)) };
+}
+
+/** Answers on Node's own response. */
+export function rejectRaw(res: ServerResponse, { status, body }: Rejection): void {
+  res.statusCode = status;
+  res.setHeader('content-type', 'application/json');
+  res.end(body);
 }

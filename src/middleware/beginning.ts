@@ -1,12 +1,12 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { TracedSpan } from '../spans/index.js';
+import type { InboundRequest, OutboundResponse } from './arrival.js';
 import type { Identity } from './identity.js';
 import type { RouteClass } from './routes.js';
 
 /** What a request begins with. */
 export interface Beginning {
-  readonly req: IncomingMessage;
-  readonly res: ServerResponse;
+  readonly req: InboundRequest;
+  readonly res: OutboundResponse;
   readonly routeClass: RouteClass;
   readonly identity: Identity;
   readonly span: TracedSpan;

@@ -1,5 +1,6 @@
-import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import type { OutgoingHttpHeaders } from 'node:http';
 import type { RequestIds } from '../trace-context/index.js';
+import type { OutboundResponse } from './arrival.js';
 
 interface EchoSettings {
   readonly echoRequestId: boolean;
@@ -22,20 +23,20 @@ export class EchoedIds {
     this.#own = { 'request-id': requestId, 'x-request-id': xRequestId ?? requestId };
   }
 
-  set(res: ServerResponse): void {
+  set(res: OutboundResponse): void {
     if (res.headersSent) return;
     for (const name in this.#own) if (this.#isOurs(name)) res.setHeader(name, this.#own[name] as string);
   }
 
   /** Whether ours stay; with false the handler's own do, and ours are taken off. */
-  enforce(ours: boolean, res: ServerResponse): void {
+  enforce(ours: boolean, res: OutboundResponse): void {
     this.#isEnforced = ours;
     if (ours) return this.set(res);
     if (!res.headersSent) for (const name in this.#own) if (res.getHeader(name) === this.#own[name]) res.removeHeader(name);
   }
 
   /** Puts ours back where others have been set in their place. */
-  restore(res: ServerResponse): void {
+  restore(res: OutboundResponse): void {
     for (const name in this.#own) {
       const found = res.getHeader(name);
       if (found === this.#own[name]) continue;

@@ -1,53 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { booleanOption, guarded, numberOption, readOptions, reportFault, type OptionsOf } from '../internal/index.js';
-import { classifyThrown } from './error-answer.js';
-import { errorBody, streamErrorEvent } from './error-body.js';
-import { answerFastify, answerRaw, cutShort, endBegun, isGone, letGo, type ErrorText, type FastifyReplyLike } from './error-response.js';
-import { DEFAULT_OVERLOAD_STATUS } from './error-type.js';
-import { recorderOf } from './response-watch.js';
-
-/** Options of the error handlers. */
-export interface ErrorHandlerOptions {
-  /** Status of an answer at capacity, 400 to 599. Default: 529, as Dynamo's DYN_HTTP_OVERLOAD_STATUS_CODE. */
-  readonly overloadStatus?: number;
-  /**
-   * Answer the request. With false the error is recorded and classified only, and goes on to the app's own error handler: with
-   * `next(error)` on Express, thrown again to the handler of the plugin around on Fastify. Default: true.
-   */
-  readonly answer?: boolean;
-}
-
-const ERROR_OPTIONS = { overloadStatus: numberOption(DEFAULT_OVERLOAD_STATUS, { min: 400, max: 599 }), answer: booleanOption(true) };
-type ErrorSettings = OptionsOf<typeof ERROR_OPTIONS>;
-
-/**
- * Classifies an error and tells the recorder of its request. A response that has ended went out whole, so its request has not
- * failed. An abort after the client has left is told by `request cancelled`; anything else is an error to look into.
- */
-function recordError(error: unknown, res: ServerResponse, settings: ErrorSettings): ErrorText {
-  const { status, type, message } = classifyThrown(error, settings);
-  const recorder = guarded('dynamoTracingErrors', () => recorderOf(res), undefined);
-  guarded('dynamoTracingErrors', () => {
-    if (!res.writableEnded) recorder?.fail(type);
-    if (type !== 'cancelled' || !isGone(res)) recorder?.failedWith(error);
-  }, undefined);
-  const shape = recorder?.routeClass.dialect ?? 'generic';
-  const requestId = recorder?.ids.requestId;
-  return { status, body: () => JSON.stringify(errorBody(shape, status, message, requestId)), event: () => streamErrorEvent(shape, status, message, requestId) };
-}
-
-/** Leaves no response open and never throws. A response that has ended, or whose client is gone, is left alone. */
-function conclude(res: ServerResponse, text: ErrorText, answer: () => void): void {
-  try {
-    if (res.writableEnded || isGone(res)) return;
-    guarded('dynamoTracingErrors', () => letGo(res), undefined); // serverless adapters have odd requests
-    if (res.headersSent) endBegun(res, text);
-    else answer();
-  } catch (fault) {
-    reportFault('dynamoTracingErrors', fault);
-    guarded('dynamoTracingErrors', () => cutShort(res), undefined);
-  }
-}
+import { readOptions } from '../internal/index.js';
+import { answerFastify, answerRaw, answerWith, dropBodyHeaders, type FastifyReplyLike } from './error-response.js';
+import { recorderOfRequest } from './fetch-exchange.js';
+import { nodePairOf, type HonoContextLike } from './hono.js';
+import type { KoaMiddleware } from './koa.js';
+import { conclude, ERROR_OPTIONS, recordError, recordIn, type ErrorHandlerOptions } from './record-error.js';
 
 /**
  * Express error handler, after all routes: answers in the shape of the route's API, never with a stack, an inner message or what an
@@ -74,5 +31,72 @@ export function dynamoTracingFastifyErrors(options?: ErrorHandlerOptions): (erro
     if (settings.answer) conclude(reply.raw, text, () => answerFastify(reply, text));
     // Fastify would answer a text or null that is thrown here with status 200.
     else throw error instanceof Error ? error : new Error('The handler threw what is not an error', { cause: error });
+  };
+}
+
+/**
+ * The same for Koa, a middleware after `dynamoTracing()`: it answers what those after it throw. Koa answers the error of a streamed body.
+ * @throws ERR_OPTION_INVALID at start-up for options that cannot be used
+ */
+export function dynamoTracingKoaErrors(options?: ErrorHandlerOptions): KoaMiddleware {
+  const settings = readOptions('dynamoTracingErrors', ERROR_OPTIONS, options);
+  return async (ctx, next) => {
+    try {
+      await next();
+    } catch (error) {
+      const text = recordError(error, ctx.res, settings);
+      if (!settings.answer) throw error;
+      ctx.respond = false;
+      conclude(ctx.res, text, () => answerRaw(ctx.res, text));
+    }
+  };
+}
+
+/**
+ * The same for Hono: `app.onError(dynamoTracingErrors())`.
+ * @throws ERR_OPTION_INVALID at start-up for options that cannot be used
+ */
+export function dynamoTracingHonoErrors(options?: Omit<ErrorHandlerOptions, 'answer'>): (error: unknown, c: HonoContextLike) => Response {
+  const settings = readOptions('dynamoTracingErrors', ERROR_OPTIONS, options);
+  return (error, c) => {
+    const outgoing = nodePairOf(c.env)?.outgoing;
+    if (outgoing === undefined) return errorResponse(error, c.req.raw, settings);
+    const text = recordError(error, outgoing, settings);
+    if (!outgoing.headersSent) {
+      dropBodyHeaders(outgoing); // the handler may have set some by itself
+      return answerWith(text);
+    }
+    conclude(outgoing, text, () => undefined);
+    // A copy, because node-server does not look at the headers of a response that was made in this process and never touched.
+    return new Response(null, { headers: { 'x-hono-already-sent': 'true' } }).clone();
+  };
+}
+
+/** The answer to an error as a `Response`. */
+export function errorResponse(error: unknown, request: Request, settings: { readonly overloadStatus?: number } = {}): Response {
+  const { overloadStatus = ERROR_OPTIONS.overloadStatus(undefined, '') } = settings;
+  return answerWith(recordIn(recorderOfRequest(request), error, { overloadStatus }, { hasEnded: false, isLeft: request.signal.aborted }));
+}
+
+/** What is used of NestJS's `ArgumentsHost`. */
+interface NestHostLike {
+  getType(): string;
+  switchToHttp(): { getResponse(): unknown };
+}
+
+/**
+ * The same for NestJS, an exception filter for both of its platforms: `app.useGlobalFilters(dynamoTracingNestErrors())`.
+ * @throws ERR_OPTION_INVALID at start-up for options that cannot be used
+ */
+export function dynamoTracingNestErrors(options?: Omit<ErrorHandlerOptions, 'answer'>): { catch(exception: unknown, host: NestHostLike): void } {
+  const settings = readOptions('dynamoTracingErrors', ERROR_OPTIONS, options);
+  return {
+    catch(exception, host) {
+      if (host.getType() !== 'http') throw exception;
+      const response = host.switchToHttp().getResponse() as ServerResponse | FastifyReplyLike;
+      const res = 'raw' in response ? response.raw : response;
+      const text = recordError(exception, res, settings);
+      conclude(res, text, () => ('raw' in response ? answerFastify(response, text) : answerRaw(res, text)));
+    },
   };
 }

@@ -43,6 +43,12 @@ export function answerRaw(res: ServerResponse, text: ErrorText): void {
   else res.end(body);
 }
 
+/** The same as a `Response`. */
+export function answerWith(text: ErrorText): Response {
+  const body = text.body();
+  return new Response(body, { status: text.status, headers: { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(body)), 'cache-control': 'no-store' } });
+}
+
 /** The same through a Fastify reply: its hooks run, and it sets the length. */
 export function answerFastify(reply: FastifyReplyLike, text: ErrorText): void {
   dropBodyHeaders(reply.raw);
@@ -53,7 +59,8 @@ export function answerFastify(reply: FastifyReplyLike, text: ErrorText): void {
   reply.code(text.status).header('cache-control', 'no-store').type('application/json').send(text.body());
 }
 
-function dropBodyHeaders(res: ServerResponse): void {
+/** Takes off what the failed handler set for the body that it meant to send. */
+export function dropBodyHeaders(res: ServerResponse): void {
   for (const name of BODY_HEADERS) if (res.hasHeader(name)) res.removeHeader(name);
   if (streamOf(res) === undefined) res.statusMessage = ''; // Node's own for the status. HTTP/2 has none and warns.
 }

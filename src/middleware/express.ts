@@ -1,12 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { reportFault } from '../internal/index.js';
-import { beginRequest, rejectionOf, runInside } from './begin.js';
+import { assignTrace } from './assign-trace.js';
+import { enterRequest, rejectRaw } from './begin.js';
 import { observeUnhandled } from './express-errors.js';
 import { expressRoute, type RoutedRequest } from './express-route.js';
 import { originForm, readTracing, type DynamoTracingOptions } from './options.js';
 import type { RequestTrace } from './request-trace.js';
-import { recorderOf } from './response-watch.js';
-import { UNTRACED } from './untraced.js';
 import { isSwitched } from './upgrade.js';
 
 /** An Express middleware, typed on node:http so that no version of Express is asked for. */
@@ -22,8 +20,6 @@ declare global {
   }
 }
 
-type ExpressRequest = RoutedRequest & { readonly allLogs?: unknown };
-
 /**
  * Express middleware (4 and 5): request id, trace context, spans and records for every request after it. Put it
  * before the body parser; handlers find {@link RequestTrace} at `req.trace`.
@@ -31,8 +27,8 @@ type ExpressRequest = RoutedRequest & { readonly allLogs?: unknown };
  */
 export function dynamoTracing(options?: DynamoTracingOptions): ExpressMiddleware {
   const tracing = readTracing('dynamoTracing', options);
-  return function dynamoTracingMiddleware(req: ExpressRequest, res, next) {
-    const recorder = beginRequest(tracing, {
+  return function dynamoTracingMiddleware(req: RoutedRequest, res, next) {
+    enterRequest(tracing, {
       req,
       res,
       url: plainUrl(req, req.originalUrl ?? req.url ?? '/'),
@@ -41,23 +37,14 @@ export function dynamoTracing(options?: DynamoTracingOptions): ExpressMiddleware
         const route = expressRoute(req);
         return route === undefined ? undefined : plainUrl(req, route);
       },
-      hasRequestLogger: () => Array.isArray(req.allLogs), // pino-http keeps its loggers there
+    }, {
+      keep: (trace) => {
+        assignTrace(req, trace);
+        observeUnhandled(req.app);
+      },
+      next,
+      reject: (rejection) => rejectRaw(res, rejection),
     });
-    if (recorder === undefined) {
-      if (recorderOf(res) === undefined) assignTrace(req, UNTRACED);
-      next();
-      return;
-    }
-    assignTrace(req, recorder.handle);
-    observeUnhandled(req.app);
-    const rejection = rejectionOf(tracing, recorder, res);
-    if (rejection === undefined) {
-      runInside(recorder, next);
-      return;
-    }
-    res.statusCode = rejection.status;
-    res.setHeader('content-type', 'application/json');
-    res.end(rejection.body);
   };
 }
 
@@ -68,17 +55,4 @@ function plainUrl(req: IncomingMessage, url: string): string {
   if (!isSwitched(req)) return url;
   const plain = originForm(url).replace(EXPRESS_WS, '');
   return plain.startsWith('/') ? plain : `/${plain}`;
-}
-
-/** Another library may have put a getter of its own there. */
-function assignTrace(req: IncomingMessage, trace: RequestTrace): void {
-  try {
-    (req as { trace?: RequestTrace }).trace = trace;
-  } catch {
-    try {
-      Object.defineProperty(req, 'trace', { value: trace, configurable: true, writable: true, enumerable: true });
-    } catch (error) {
-      reportFault('req.trace', error);
-    }
-  }
 }

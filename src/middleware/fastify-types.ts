@@ -10,7 +10,8 @@ export interface FastifyRequestLike {
   readonly routeOptions?: { readonly url?: string | undefined };
   /** @fastify/otel's decorator. */
   readonly opentelemetry?: () => { readonly span?: Span | null };
-  trace: RequestTrace | null;
+  /** Optional, because NestJS may have a copy of Fastify's types that `dynamo-tracing/fastify` does not extend. */
+  trace?: RequestTrace | null;
 }
 
 export interface FastifyReplyLike {

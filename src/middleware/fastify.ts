@@ -1,11 +1,10 @@
 import { guarded } from '../internal/index.js';
-import { beginRequest, rejectionOf, runInside } from './begin.js';
+import { enterRequest } from './begin.js';
 import type { Done, FastifyLike, FastifyRequestLike } from './fastify-types.js';
 import { requestIdsOf } from './identity.js';
 import { readTracing, type DynamoTracingOptions } from './options.js';
 import { tapPayload } from './payload-tap.js';
 import { recorderOf } from './response-watch.js';
-import { UNTRACED } from './untraced.js';
 
 /** Options of the Fastify plugin: those of `dynamoTracing()` and one of its own. */
 export interface DynamoTracingFastifyOptions extends DynamoTracingOptions {
@@ -37,16 +36,13 @@ function install(fastify: FastifyLike, options: DynamoTracingFastifyOptions): vo
   fastify.addHook('onRequest', (request, reply, next) => {
     const url = request.originalUrl ?? request.raw.url ?? '/';
     const routeOf = (): string | undefined => request.routeOptions?.url;
-    const recorder = beginRequest(tracing, { req: request.raw, res: reply.raw, url, mountedUrl: url, routeOf, hasRequestLogger, frameworkSpan: frameworkSpanOf(request) });
-    if (recorder === undefined) {
-      request.trace ??= UNTRACED;
-      next();
-      return;
-    }
-    request.trace = recorder.handle;
-    const rejection = rejectionOf(tracing, recorder, reply.raw);
-    if (rejection === undefined) runInside(recorder, next);
-    else reply.code(rejection.status).type('application/json').send(rejection.body);
+    enterRequest(tracing, { req: request.raw, res: reply.raw, url, routeOf, hasRequestLogger, frameworkSpan: frameworkSpanOf(request) }, {
+      keep: (trace) => {
+        request.trace = trace;
+      },
+      next,
+      reject: ({ status, body }) => void reply.code(status).type('application/json').send(body),
+    });
   });
   fastify.addHook('preValidation', (request, reply, next) => {
     recorderOf(reply.raw)?.bodyParsed(request.body);

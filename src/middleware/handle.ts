@@ -18,13 +18,13 @@ export class RequestHandle implements RequestTrace {
   readonly xRequestId: string | undefined;
   readonly #reporter: Reporter;
   readonly #span: TracedSpan;
-  readonly #req: IncomingMessage;
+  readonly #req: Pick<IncomingMessage, 'headers'>;
   #log: RequestLogger | undefined;
   #abort: AbortController | undefined;
   #isCut = false;
   #metadata: Readonly<Record<string, string>> | undefined;
 
-  constructor(reporter: Reporter, ids: RequestIds, span: TracedSpan, req: IncomingMessage) {
+  constructor(reporter: Reporter, ids: RequestIds, span: TracedSpan, req: Pick<IncomingMessage, 'headers'>) {
     this.#reporter = reporter;
     this.#span = span;
     this.#req = req;

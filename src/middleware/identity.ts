@@ -24,8 +24,8 @@ const IGNORED: Omit<RequestIds, 'requestId'> = { xRequestId: undefined, invalid:
  * Reads ids and trace context of an inbound request by the trust that `tracing` grants it. `frameworkSpan` is the span of the
  * framework's own instrumentation, where the framework tells of one.
  */
-export function identify(tracing: Tracing, req: IdentifiedRequest, frameworkSpan: Span | undefined, active = activeContext()): Identity {
-  const trusted = trusts(tracing, req);
+export function identify(tracing: Tracing, req: IdentifiedRequest, frameworkSpan: Span | undefined, active = activeContext(), original: unknown = req): Identity {
+  const trusted = trusts(tracing, original);
   const headers = new InboundHeaders(req);
   const ids = req[IDS] ?? resolveIds(headers, trusted);
   const serverSpan = findServerSpan(active, frameworkSpan);
@@ -50,7 +50,7 @@ function warnAboutTrust(serverSpan: Span): void {
 
 const IDS = Symbol.for('dynamo-tracing.request-ids.v1');
 
-type IdentifiedRequest = IncomingMessage & { [IDS]?: RequestIds };
+type IdentifiedRequest = Pick<IncomingMessage, 'headers' | 'rawHeaders'> & { [IDS]?: RequestIds };
 
 /** The ids of a request for a framework that asks before the request begins here; kept for that. */
 export function requestIdsOf(tracing: Tracing, req: IdentifiedRequest): RequestIds {
@@ -62,13 +62,13 @@ function resolveIds(headers: InboundHeaders, trusted: boolean): RequestIds {
   return trusted ? resolveRequestIds((name) => headers.get(name)) : { ...IGNORED, requestId: newRequestId() };
 }
 
-function trusts(tracing: Tracing, req: IncomingMessage): boolean {
-  return decided<unknown>('trustIncoming', () => tracing.trustIncoming(req), false) === true;
+function trusts(tracing: Tracing, req: unknown): boolean {
+  return decided<unknown>('trustIncoming', () => tracing.trustIncoming(req as never), false) === true;
 }
 
 /** Node joins repeated headers with a comma, over HTTP/2 too; where one is possible the values as they came decide. */
 class InboundHeaders implements CarrierReader {
-  constructor(private readonly req: IncomingMessage) {}
+  constructor(private readonly req: Pick<IncomingMessage, 'headers' | 'rawHeaders'>) {}
 
   get(name: string): string | readonly string[] | undefined {
     const value = this.req.headers[name];

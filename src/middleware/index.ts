@@ -3,10 +3,16 @@ export type { CompletedRequest, CompletionStatus, ReceivedRequest, SystemRequest
 export { createSecureServer, createServer } from './create-server.js';
 export { DIALECTS, type DialectName } from './dialects/index.js';
 export { errorBody, streamErrorEvent } from './error-body.js';
-export { dynamoTracingErrors, dynamoTracingFastifyErrors, type ErrorHandlerOptions } from './error-handlers.js';
+export { dynamoTracingErrors, dynamoTracingFastifyErrors, dynamoTracingHonoErrors, dynamoTracingKoaErrors, dynamoTracingNestErrors } from './error-handlers.js';
 export { dynamoTracing, type ExpressMiddleware } from './express.js';
 export { dynamoTracingFastify, type DynamoTracingFastifyOptions } from './fastify.js';
+export { traceFetchHandler, type TracedFetchRequest } from './fetch-handler.js';
+export type { TraceHandlerOptions } from './handler-options.js';
+export { dynamoTracingHono, type HonoMiddleware } from './hono.js';
+export { dynamoTracingKoa, type KoaMiddleware } from './koa.js';
+export { traceRequests, type TracedRequest } from './node-http.js';
 export { OPTION_NAMES, type DynamoTracingOptions } from './options.js';
 export { currentTrace } from './current-trace.js';
+export type { ErrorHandlerOptions } from './record-error.js';
 export type { OwnFields, RequestTrace } from './request-trace.js';
 export { DEFAULT_ROUTES, RouteTable, type RouteClass, type RouteEntry, type RouteKind } from './routes.js';

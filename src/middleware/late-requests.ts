@@ -1,10 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Server } from 'node:net';
 
-const late = new WeakSet<ServerResponse>();
+const late = new WeakSet<object>();
 
 /** Whether its request came when the server was closing already. */
-export function isLate(res: ServerResponse): boolean {
+export function isLate(res: object): boolean {
   return late.has(res);
 }
 

@@ -2,22 +2,26 @@ import type { ServerResponse } from 'node:http';
 import type { Http2Session } from 'node:http2';
 import type { Socket } from 'node:net';
 
-/** A recorded response that has not ended yet. */
-export interface OpenResponse {
+/** A recorded response of Node's own that has not ended yet. */
+export interface OpenResponse extends OpenRecord {
   readonly res: ServerResponse;
+}
+
+/** A record that has not been completed yet. */
+export interface OpenRecord {
   /** HTTP/1: the connection; HTTP/2: the session. */
   readonly carrier: Socket | Http2Session | undefined;
   /** Ends its record now, as what it is at this moment: its process or its connection goes away. */
   cut(): void;
 }
 
-const open = new Set<OpenResponse>();
+const open = new Set<OpenRecord>();
 /** Those that have carried a request: Node does not tell which sessions a server has. */
 const sessions = new Set<Http2Session>();
 let isHooked = false;
 
 /** Adds a response until `noteClosed`. When the process exits, no `close` comes any more: what is open then is cut. */
-export function noteOpen(response: OpenResponse): void {
+export function noteOpen(response: OpenRecord): void {
   open.add(response);
   const { carrier } = response;
   if (carrier !== undefined && isSession(carrier) && !carrier.destroyed && !sessions.has(carrier)) {
@@ -30,13 +34,13 @@ export function noteOpen(response: OpenResponse): void {
   process.prependOnceListener('exit', () => [...open].forEach((left) => left.cut()));
 }
 
-export function noteClosed(response: OpenResponse): void {
+export function noteClosed(response: OpenRecord): void {
   open.delete(response);
 }
 
 /** The open responses of a server, or of all, in the order of their arrival. */
 export function openResponses(server?: unknown): readonly OpenResponse[] {
-  return [...open].filter(({ carrier }) => server === undefined || serverOf(carrier) === server);
+  return [...open].filter((record): record is OpenResponse => 'res' in record && (server === undefined || serverOf(record.carrier) === server));
 }
 
 /** The HTTP/2 sessions of a server that have carried a recorded request. */

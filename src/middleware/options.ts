@@ -6,13 +6,13 @@ import type { CompletedRequest, ReceivedRequest, SystemRequest } from './complet
 import type { RequestTrace } from './request-trace.js';
 import { readRoutes, type RouteClass, type RouteEntry } from './routes.js';
 
-/** Options of `dynamoTracing()` and of the Fastify plugin. Every one has a default; unknown keys are refused. */
-export interface DynamoTracingOptions {
+/** Options of `dynamoTracing()`, on every framework. Each has a default; unknown keys are refused. `R` is what functions are given of a request: a Fetch `Request` on Hono. */
+export interface DynamoTracingOptions<R = IncomingMessage> {
   /**
    * Whether ids and trace context of a request are believed. An untrusted `traceparent` becomes a span link, not a parent;
    * untrusted ids are ignored. Default: true. Set false at an edge that is open to the internet.
    */
-  readonly trustIncoming?: boolean | ((req: IncomingMessage) => boolean);
+  readonly trustIncoming?: boolean | ((req: R) => boolean);
   /** What an invalid `request-id` or `x-dynamo-request-id` does: a warning and a new id, or status 400. Default: 'generate'. */
   readonly onInvalidRequestId?: 'generate' | 'reject';
   /** Set `request-id` on the response, and put it back when a proxy copies its upstream's over it. Default: true. */
@@ -32,15 +32,17 @@ export interface DynamoTracingOptions {
   /** Routes added to the defaults or put in their place. Default: none. */
   readonly routes?: readonly RouteEntry[];
   /** Overrides the route table for a request; undefined leaves it to the table. */
-  readonly classify?: (req: IncomingMessage) => Partial<RouteClass> | undefined;
+  readonly classify?: (req: R) => Partial<RouteClass> | undefined;
   /** Requests to leave alone altogether: no id, no span, no record. Paths, or a function. Default: none. */
-  readonly ignore?: readonly string[] | ((req: IncomingMessage) => boolean);
+  readonly ignore?: readonly string[] | ((req: R) => boolean);
   /** Read responses for tokens, latencies, finish reason and id. Default: true. */
   readonly observeResponses?: boolean;
   /** Level of the two routine records, `request received` and a successful `request completed`. Default: 'info'. */
   readonly lifecycleLevel?: 'info' | 'debug';
   /** Names of span attributes: Dynamo's, OpenTelemetry's semantic conventions, or both. Default: 'both'. */
   readonly attributes?: AttributeSet;
+  /** `gen_ai.provider.name` of inference requests: who serves the models, `dynamo` for example. Default: whose API the route has, `openai` or `anthropic`. */
+  readonly provider?: string;
   /** Keep the query string in `uri` and `url.query`. Default: false. */
   readonly includeQuery?: boolean;
   /** Where records go: pino, Fastify's logger, `console`, or false. Default: standard error, by DYN_LOG and DYN_LOGGING_*. */
@@ -87,6 +89,7 @@ const SPEC = {
   observeResponses: booleanOption(true),
   lifecycleLevel: enumOption(['info', 'debug'], 'info'),
   attributes: enumOption(ATTRIBUTE_SETS, 'both'),
+  provider: optionalOption<string>('a text of 1 to 64 characters', (value) => typeof value === 'string' && value !== '' && value.length <= 64),
   includeQuery: booleanOption(false),
   logger: readLogger,
   onReceived: functionOption<NonNullable<DynamoTracingOptions['onReceived']>>(),

@@ -1,14 +1,15 @@
-import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import type { OutgoingHttpHeaders } from 'node:http';
 import type { Context } from '@opentelemetry/api';
 import { guarded, monotonicMs, reportFault } from '../internal/index.js';
 import { errorFields, levelOf, RECORD_TARGETS, type LogFields, type RecordName } from '../logging/index.js';
 import type { SpanFields } from '../spans/index.js';
 import type { RequestIds } from '../trace-context/index.js';
+import type { OutboundResponse } from './arrival.js';
 import type { Beginning } from './beginning.js';
 import type { CompletionStatus, ReceivedRequest, TokenUsage, WorkerIds } from './completed-request.js';
 import { DIALECTS } from './dialects/index.js';
 import { EchoedIds } from './echoed-ids.js';
-import { watchEnding, type Ending, type EndingListener } from './ending.js';
+import type { Ending, EndingListener } from './ending.js';
 import { classifyThrown } from './error-answer.js';
 import { classifyError } from './error-type.js';
 import { RequestHandle } from './handle.js';
@@ -64,7 +65,6 @@ export class RequestRecorder implements EndingListener {
       });
       if (this.#body.value !== undefined) this.#body.parsed(this.#body.value); // by a parser that stands before us
     }
-    watchEnding(req, res, this);
   }
 
   get routeClass(): RouteClass {
@@ -117,6 +117,11 @@ export class RequestRecorder implements EndingListener {
     this.#body?.parsed(body);
   }
 
+  /** All of the body has come, and nobody will tell what it says. */
+  bodyArrived(): void {
+    this.#body?.settle();
+  }
+
   /** Something that a handler threw, wherever it was caught. The first counts. */
   failedWith(error: unknown): void {
     const { status } = classifyThrown(error);
@@ -128,7 +133,7 @@ export class RequestRecorder implements EndingListener {
   }
 
   /** The head is about to be written: our ids are put back where a proxy has copied its upstream's over them. */
-  headFollows(res: ServerResponse): void {
+  headFollows(res: OutboundResponse): void {
     if (!res.headersSent) this.#echo.restore(res);
   }
 
@@ -138,7 +143,7 @@ export class RequestRecorder implements EndingListener {
   }
 
   /** The response head has been written. */
-  headWritten(res: ServerResponse, given: OutgoingHttpHeaders | undefined): void {
+  headWritten(res: OutboundResponse, given: OutgoingHttpHeaders | undefined): void {
     this.#failUpgraded(res.statusCode);
     if (this.#status !== undefined || this.#isOver) return;
     if (!this.#readsPayload) this.#observer?.head(res.statusCode, headerText(res, given, 'content-type'), headerText(res, given, 'content-encoding'), headerText(res, given, AI_SDK_HEADER));

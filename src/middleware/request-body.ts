@@ -18,7 +18,7 @@ const MAX_UNPARSED_BYTES = 1024 * 1024;
 
 const BODY = Symbol.for('dynamo-tracing.request-body.v1');
 
-type WatchedRequest = IncomingMessage & { body?: unknown; [BODY]?: RequestBody };
+type WatchedRequest = Pick<IncomingMessage, 'headers' | 'push'> & { body?: unknown; [BODY]?: RequestBody };
 
 /**
  * The one owner of what a request asks for, wherever that shows first: a body that a parser assigned before us or assigns to
@@ -37,10 +37,10 @@ export class RequestBody {
   #hasEnded = false;
 
   /** `known` is called once, as soon as there are facts. */
-  constructor(req: IncomingMessage, private readonly known: (facts: BodyFacts) => void) {
+  constructor(req: Pick<IncomingMessage, 'headers' | 'push'>, private readonly known: (facts: BodyFacts) => void) {
     const watched = req as WatchedRequest;
     this.value = watched.body;
-    this.push = req.push; // eslint-disable-line @typescript-eslint/unbound-method -- called with the request as its this
+    this.push = req.push;
     const boundary = formBoundary(req.headers['content-type']);
     if (boundary === undefined) this.#chunks = new ChunkList();
     else this.#form = new FormScanner(boundary, ['model', 'stream']);

@@ -1,8 +1,9 @@
-import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import type { OutgoingHttpHeaders } from 'node:http';
 import { carrierOf } from '../trace-context/index.js';
+import type { OutboundResponse } from './arrival.js';
 
 /** The connection of a response, over HTTP/1 or HTTP/2. */
-export function connectionOf(res: ServerResponse & { readonly stream?: { readonly destroyed: boolean } }): { readonly destroyed: boolean } | null {
+export function connectionOf(res: OutboundResponse): { readonly destroyed: boolean } | null | undefined {
   return res.stream ?? res.socket;
 }
 
@@ -10,7 +11,7 @@ export function connectionOf(res: ServerResponse & { readonly stream?: { readonl
 export const AI_SDK_HEADER = 'x-vercel-ai-ui-message-stream';
 
 /** A response header, whether it was set before or given with the head. */
-export function headerText(res: ServerResponse, given: OutgoingHttpHeaders | undefined, name: string): string | undefined {
+export function headerText(res: OutboundResponse, given: OutgoingHttpHeaders | undefined, name: string): string | undefined {
   const value = res.getHeader(name) ?? (given === undefined ? undefined : carrierOf(given).get(name));
   return value === undefined ? undefined : String(value);
 }

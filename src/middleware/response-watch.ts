@@ -8,7 +8,7 @@ type Method = (this: ServerResponse, ...args: unknown[]) => unknown;
 type WatchedResponse = ServerResponse & { [WATCH]?: ResponseWatch };
 
 /** The recorder that watches this response, when there is one. */
-export function recorderOf(res: ServerResponse): RequestRecorder | undefined {
+export function recorderOf(res: object): RequestRecorder | undefined {
   return (res as WatchedResponse)[WATCH]?.recorder;
 }
 

@@ -57,26 +57,33 @@ function rpcMetadata(ctx: Context): RpcMetadata | undefined {
 
 /**
  * Keeps a span open until the function returned is called, where it is known to end before the response has, and what the body tells
- * would be lost: `hint` (@fastify/otel) and Datadog's. An end asked for by then comes then. Undefined for others. Never throws.
+ * would be lost: `hint` (@fastify/otel) and Datadog's. An end asked for by then comes then. With `forTurn` every span is kept, and for no
+ * longer than the turn of the event loop that its end was asked for in: a Fetch host tells a handler that the client has left after it has told the
+ * instrumentation, and may never tell it. Undefined for others. Never throws.
  */
-export function holdOpen(span: Span, hint?: Span): (() => void) | undefined {
+export function holdOpen(span: Span, hint?: Span, forTurn = false): (() => void) | undefined {
   return guarded('server span', () => {
     const datadog = datadogSpan(span);
-    if (datadog !== undefined) return held(datadog, 'finish');
-    return span === hint ? held(span, 'end') : undefined;
+    if (datadog !== undefined) return held(datadog, 'finish', forTurn);
+    return span === hint || forTurn ? held(span, 'end', forTurn) : undefined;
   }, undefined);
 }
 
-function held<K extends string>(span: Record<K, (...args: never[]) => unknown>, method: K): () => void {
+function held<K extends string>(span: Record<K, (...args: never[]) => unknown>, method: K, forTurn: boolean): () => void {
   const end = span[method] as (...args: unknown[]) => unknown;
   let asked: unknown[] | undefined;
   let isReleased = false;
   span[method] = (...args: unknown[]): void => {
     if (isReleased) end.apply(span, args);
-    else asked ??= args;
+    else if (asked === undefined) {
+      asked = args;
+      if (forTurn) setImmediate(release);
+    }
   };
-  return () => {
+  const release = (): void => {
+    if (isReleased) return;
     isReleased = true;
     if (asked !== undefined) end.apply(span, asked);
   };
+  return release;
 }

@@ -1,6 +1,6 @@
 import { trace, type Context } from '@opentelemetry/api';
 import { errorFields } from '../logging/index.js';
-import { defaultSpanSettings, SPANS, startSpan, type SpanFields, type TracedSpan } from '../spans/index.js';
+import { defaultSpanSettings, knownMethod, methodAttributes, SPANS, startSpan, type SpanFields, type TracedSpan } from '../spans/index.js';
 import {
   activeContext, currentTraceContext, extractTrace, getTraceScope, remoteSpanContext, runInContext, suppressTracing, traceHeaders, writeTraceHeaders, type Carrier, type CarrierReader,
 } from '../trace-context/index.js';
@@ -14,8 +14,6 @@ export interface CallEnding {
   readonly at?: number;
 }
 
-/** The methods that the semantic conventions know; others could be anything and name no span. */
-const METHODS = new Set(['CONNECT', 'DELETE', 'GET', 'HEAD', 'OPTIONS', 'PATCH', 'POST', 'PUT', 'QUERY', 'TRACE']);
 const DEFAULT_PORTS: Readonly<Record<string, number>> = { 'http:': 80, 'https:': 443 };
 
 /** One outgoing HTTP call: its CLIENT span, the context it is made in, the headers that leave. */
@@ -25,9 +23,8 @@ export class ClientCall {
 
   private constructor(method: string, url: URL, given: CarrierReader) {
     const parent = parentFor(given);
-    const known = METHODS.has(method.toUpperCase());
-    const name = known ? method.toUpperCase() : undefined;
-    this.#span = startSpan(SPANS.httpClient, { settings: defaultSpanSettings(), parent, name, fields: fieldsOf(name, method, url, parent) });
+    // A method that nobody knows could be anything and names no span.
+    this.#span = startSpan(SPANS.httpClient, { settings: defaultSpanSettings(), parent, name: knownMethod(method), fields: fieldsOf(method, url, parent) });
     // Suppressed: an instrumentation of fetch or http would make a second span and add a second traceparent.
     this.#inside = suppressTracing(this.#span.context);
   }
@@ -63,11 +60,10 @@ function parentFor(given: CarrierReader): Context {
   return extracted === undefined ? active : trace.setSpanContext(active, remoteSpanContext(extracted));
 }
 
-function fieldsOf(known: string | undefined, method: string, url: URL, parent: Context): SpanFields {
+function fieldsOf(method: string, url: URL, parent: Context): SpanFields {
   const scope = getTraceScope(parent);
   return {
-    'http.request.method': known ?? '_OTHER',
-    'http.request.method_original': known === method ? undefined : method,
+    ...methodAttributes(method),
     'server.address': url.hostname.replace(/^\[|\]$/g, ''),
     'server.port': url.port === '' ? DEFAULT_PORTS[url.protocol] : Number(url.port),
     'url.full': `${url.origin}${url.pathname}`,

@@ -1,4 +1,5 @@
 import type { Attributes, AttributeValue } from '@opentelemetry/api';
+import { methodAttributes } from './method.js';
 
 /** Which names span attributes get: Dynamo's field names, OpenTelemetry's semantic conventions, or both side by side. */
 export const ATTRIBUTE_SETS = ['both', 'dynamo', 'semconv'] as const;
@@ -42,7 +43,8 @@ export function toAttributes(set: AttributeSet, fields: SpanFields): Attributes 
 function setSemantic(attributes: Attributes, key: string, semantic: string, value: AttributeValue): void {
   attributes[semantic] = value;
   if (typeof value !== 'string') return;
-  if (key === 'version') attributes[semantic] = value.replace(/^HTTP\//, '');
+  if (key === 'method') Object.assign(attributes, methodAttributes(value));
+  if (key === 'version') attributes[semantic] = value.replace(/^HTTP\//, '').replace(/^([23])\.0$/, '$1');
   if (key === 'finish_reason') attributes[semantic] = [value];
   if (key === 'uri' && value.includes('?')) [attributes[semantic], attributes['url.query']] = splitAt(value, value.indexOf('?'));
 }

@@ -79,11 +79,11 @@ describe.each(FRAMEWORKS)('what a response shows, on $name', ({ name, start }) =
       for await (const chunk of req) expect(chunk).toBeInstanceOf(Buffer);
       res.end('{}');
     } } });
-    // No body parser takes this type on Express; Fastify refuses it before any handler.
+    // Express's body parser leaves this type alone; Fastify refuses it before any handler.
     const answer = await send(port, { method: 'POST', path: CHAT, body: chat({ stream: true }), headers: { 'content-type': 'application/x-json' } });
-    const expected = name.startsWith('Express') ? { status: 'success', model: 'm', request_type: 'stream' } : { status: 'error', error_type: 'validation' };
+    const expected = !name.includes('Fastify') ? { status: 'success', model: 'm', request_type: 'stream' } : { status: 'error', error_type: 'validation' };
     expect(await tap.next('request completed')).toMatchObject(expected);
-    expect(answer.status).toBe(name.startsWith('Express') ? 200 : 415);
+    expect(answer.status).toBe(name.includes('Fastify') ? 415 : 200);
   });
 
   test('a compressed stream is timed and not read, and its bytes are untouched', async () => {

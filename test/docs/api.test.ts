@@ -4,10 +4,13 @@ import { describe, expect, it, test } from '@jest/globals';
 import ts from 'typescript';
 import * as root from '../../src/index.js';
 import * as fastify from '../../src/fastify.js';
+import * as hono from '../../src/hono.js';
+import * as koa from '../../src/koa.js';
 import { doc, examples, table } from './table.js';
 import { typeErrors } from './type-errors.js';
 
-const FASTIFY = '\n## dynamo-tracing/fastify\n';
+/** The entries that the document shows, by the heading of their part; the root's comes first, without one. */
+const ENTRIES = { index: root, fastify, koa, hono };
 
 /** The headings of a part of the document that name an export. */
 function names(markdown: string): string[] {
@@ -24,21 +27,21 @@ function typesOf(entry: string): string[] {
 }
 
 describe('docs/api.md', () => {
-  const [ofRoot, ofFastify] = doc('api.md').split(FASTIFY) as [string, string];
+  const parts = doc('api.md').split(/^## dynamo-tracing\/.*$/m);
 
   it('has a part for every value that each entry exports, and no other', () => {
-    expect(names(ofRoot).sort()).toEqual(Object.keys(root).sort());
-    expect(names(ofFastify).sort()).toEqual(Object.keys(fastify).sort());
+    expect([...doc('api.md').matchAll(/^## dynamo-tracing\/(.*)$/gm)].map(([, entry]) => entry)).toEqual(Object.keys(ENTRIES).slice(1));
+    expect(parts.map((part) => names(part).sort())).toEqual(Object.values(ENTRIES).map((entry) => Object.keys(entry).sort()));
   });
 
   it('has an example of every export, which uses it', () => {
     const shown = examples('api.md', 'ts');
-    expect(shown.map(({ heading }) => heading)).toEqual([...names(ofRoot), ...names(ofFastify)]);
+    expect(shown.map(({ heading }) => heading)).toEqual(parts.flatMap(names));
     for (const { heading, code } of shown) expect(code.split('\n').filter((line) => new RegExp(`\\b${heading}\\b`).test(line)).length).toBeGreaterThan(1);
   });
 
   it('has a row for every type that the entries export, in order, and no other', () => {
-    expect(table('api.md', 'type', 'what it is').map(([name]) => name)).toEqual([...new Set([...typesOf('index.ts'), ...typesOf('fastify.ts')])].sort());
+    expect(table('api.md', 'type', 'what it is').map(([name]) => name)).toEqual([...new Set(Object.keys(ENTRIES).flatMap((entry) => typesOf(`${entry}.ts`)))].sort());
   });
 
   it('is linked from the README', () => {

@@ -8,6 +8,7 @@ const ROOT = join(__dirname, '..', '..');
 const READERS_OWN = `
 declare const createApp: (workers: { worker: string }) => import('express').Express;
 declare const body: object;
+declare const AppModule: new () => object;
 declare const dynamoTracing: typeof import('dynamo-tracing').dynamoTracing;
 declare const workers: readonly string[];
 declare const index: { find(tokens: readonly number[]): Promise<{ worker: string; overlap: number }> };

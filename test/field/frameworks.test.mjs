@@ -8,6 +8,14 @@ for (const platform of ['express', 'fastify']) {
   neighbour(`NestJS 11 on ${platform} under NodeSDK with all instrumentations`, { app: 'nest.cjs', telemetry: 'auto.cjs', env: { PLATFORM: platform } });
 }
 
+for (const [FRAMEWORK, name] of Object.entries({ node: 'node:http', koa: 'Koa', hono: 'Hono on node-server', fetch: 'a Fetch handler on node-server' })) {
+  const app = 'other-gateways.cjs';
+  neighbour(`${name}, no SDK`, { app, env: { FRAMEWORK } });
+  neighbour(`${name}, an SDK without instrumentations`, { app, telemetry: 'chosen.cjs', env: { FRAMEWORK, INSTRUMENTATIONS: '' }, server: 'ours' });
+  neighbour(`${name}, instrumentation-http alone`, { app, telemetry: 'chosen.cjs', env: { FRAMEWORK, INSTRUMENTATIONS: 'http' } });
+  neighbour(`${name}, NodeSDK with all instrumentations`, { app, telemetry: 'auto.cjs', env: { FRAMEWORK } });
+}
+
 neighbour('body-parser mounted before us', { app: 'express-answers.cjs', env: { BODY_PARSER: 'before' }, upstream: false });
 
 for (const order of ['before', 'after']) {

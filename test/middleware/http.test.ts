@@ -154,7 +154,7 @@ describe.each(FRAMEWORKS)('with an OpenTelemetry SDK, on $name', ({ name, start 
   beforeEach(() => exporter.reset());
 
   test('an inference request is one SERVER span that continues the trace and carries both attribute sets', async () => {
-    const server = await start({ tracing: { logger: false }, native: { [CHAT]: async (answers, { trace: requestTrace }) => {
+    const server = await start({ tracing: { logger: false, provider: 'dynamo' }, native: { [CHAT]: async (answers, { trace: requestTrace }) => {
       expect(trace.getActiveSpan()?.spanContext().spanId).toBe(requestTrace.spanId);
       return answers.json(200, { id: 'r', choices: [], usage: { prompt_tokens: 1, completion_tokens: 2 } });
     } } });
@@ -165,7 +165,8 @@ describe.each(FRAMEWORKS)('with an OpenTelemetry SDK, on $name', ({ name, start 
     expect(span).toMatchObject({ name: 'http-request', kind: 1, parentSpanContext: { spanId: '00f067aa0ba902b7' } });
     expect(span!.attributes).toMatchObject({
       method: 'POST', uri: CHAT, version: name.includes('HTTP/2') ? 'HTTP/2.0' : 'HTTP/1.1', x_request_id: 'order-42', model: 'm', input_tokens: 1, output_tokens: 2, 'request.outcome': 'success',
-      'http.request.method': 'POST', 'url.path': CHAT, 'http.route': CHAT, 'http.response.status_code': 200, 'gen_ai.request.model': 'm', 'gen_ai.usage.input_tokens': 1, 'gen_ai.response.id': 'r',
+      'http.request.method': 'POST', 'url.path': CHAT, 'http.route': CHAT, 'http.response.status_code': 200, 'url.scheme': 'http', 'server.address': '127.0.0.1', 'server.port': server.port,
+      'network.protocol.version': name.includes('HTTP/2') ? '2' : '1.1', 'gen_ai.provider.name': 'dynamo', 'gen_ai.request.model': 'm', 'gen_ai.usage.input_tokens': 1, 'gen_ai.response.id': 'r',
     });
     expect(JSON.stringify(span!.attributes)).not.toContain('secret');
   });

@@ -1,6 +1,7 @@
 import http, { type RequestListener } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
+import { Readable } from 'node:stream';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { context, propagation, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
@@ -9,7 +10,8 @@ import { HttpInstrumentation } from '@opentelemetry/instrumentation-http';
 import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor, type ReadableSpan } from '@opentelemetry/sdk-trace-base';
 import express from 'express';
 import { createServer, dynamoTracing } from 'dynamo-tracing';
-import { CHAT, open, post, rawRequest } from '../support/client.js';
+import { CHAT, open, post, rawRequest, received } from '../support/client.js';
+import { EVERY_FRAMEWORK } from '../support/frameworks.js';
 import { RecordTap } from '../support/records.js';
 import { until } from '../support/until.js';
 
@@ -61,6 +63,30 @@ describe.each([['http.createServer', (app: RequestListener) => http.createServer
     const finished = exporter.getFinishedSpans();
     return { server: finished.find((span) => span.kind === SpanKind.SERVER)!, others: finished.filter((span) => span.kind !== SpanKind.SERVER) };
   };
+
+  test.each(EVERY_FRAMEWORK.filter(({ name }) => !name.includes('HTTP/2')))('on $name, a whole answer and a client that leaves in the middle of a stream are on the server span', async ({ start }) => {
+    const app = await start({ tracing: { logger: false }, native: {
+      [CHAT]: (answers) => answers.json(200, { id: 'x', choices: [], usage: { prompt_tokens: 1, completion_tokens: 2 } }),
+      '/v1/completions': (answers) => answers.stream('text/event-stream', Readable.from((async function * () {
+        yield 'data: {"choices":[{"text":"one"}]}\n\n';
+        await new Promise(() => undefined);
+      })(), { objectMode: false })),
+    } });
+    try {
+      await post(app.port);
+      const { server: whole, others } = await spans();
+      expect([whole.attributes, others]).toMatchObject([{ 'request.outcome': 'success', output_tokens: 2, 'http.route': CHAT }, []]);
+      exporter.reset();
+      const socket = await open(app.port);
+      socket.write(rawRequest('/v1/completions', '{"model":"m","stream":true}'));
+      await received(socket, 'one');
+      socket.destroy();
+      const { server: cut } = await spans();
+      expect(cut.attributes).toMatchObject({ 'request.outcome': 'cancelled', model: 'm', 'http.response.status_code': 200 });
+    } finally {
+      await app.close();
+    }
+  });
 
   test("the server span is the request's own: our fields, status and route are on it, and none is made beside it", async () => {
     const answer = await post(port, CHAT, undefined, { traceparent: PARENT });

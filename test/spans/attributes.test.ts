@@ -39,7 +39,7 @@ describe('toAttributes', () => {
     [{ uri: '/a?b=1?2' }, { 'url.path': '/a', 'url.query': 'b=1?2' }],
     [{ uri: '/a?' }, { 'url.path': '/a', 'url.query': '' }],
     [{ uri: '/a' }, { 'url.path': '/a' }],
-    [{ version: 'HTTP/2.0' }, { 'network.protocol.version': '2.0' }],
+    [{ version: 'HTTP/2.0' }, { 'network.protocol.version': '2' }],
     [{ version: '3' }, { 'network.protocol.version': '3' }],
     [{ finish_reason: ['stop', 'length'] }, { 'gen_ai.response.finish_reasons': ['stop', 'length'] }],
     [{ input_tokens: 0, 'request.attempt': 0, ok: false, empty: '' }, { 'gen_ai.usage.input_tokens': 0, 'request.attempt': 0, ok: false, empty: '' }],

@@ -2,21 +2,25 @@ import { once } from 'node:events';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Http2Session } from 'node:http2';
 import type { AddressInfo } from 'node:net';
-import { type Readable } from 'node:stream';
+import { pipeline, type Readable } from 'node:stream';
 import express5 from 'express';
 import express4 from 'express4';
 import fastify5, { type FastifyInstance } from 'fastify';
 import fastify4 from 'fastify4';
 import { createServer, dynamoTracing, dynamoTracingErrors, type DynamoTracingOptions, type RequestTrace } from 'dynamo-tracing';
 import { dynamoTracing as fastifyTracing, dynamoTracingErrors as fastifyErrors } from 'dynamo-tracing/fastify';
+import { fetchFrameworks } from './frameworks-fetch.js';
+import { nestFramework } from './frameworks-nest.js';
+import { honoFramework, koaFramework, nodeFramework } from './frameworks-node.js';
 import { speaksHttp2 } from './http2-client.js';
+import { serving } from './serving.js';
 
 /** A handler that answers on the raw response; every framework hands it on. */
 export type RawHandler = (req: IncomingMessage & { body?: unknown }, res: ServerResponse, trace: RequestTrace) => unknown;
 /** Ways to answer in the framework's own words. */
 export interface Answers {
   json(status: number, body: unknown): unknown;
-  text(status: number, contentType: string, body: string): unknown;
+  text(status: number, contentType: string, body: string, headers?: Readonly<Record<string, string>>): unknown;
   stream(contentType: string, source: Readable): unknown;
 }
 export type NativeHandler = (answers: Answers, req: { body: unknown; trace: RequestTrace }) => unknown;
@@ -40,21 +44,6 @@ export interface TestAppOptions {
 export interface Framework {
   readonly name: string;
   start(options: TestAppOptions): Promise<TestServer>;
-}
-
-function serving(server: Server): TestServer {
-  const { port } = server.address() as AddressInfo;
-  return {
-    port,
-    url: `http://127.0.0.1:${port}`,
-    server,
-    close: async () => {
-      const closed = once(server, 'close');
-      server.close();
-      server.closeAllConnections();
-      await closed;
-    },
-  };
 }
 
 /** Express whose applications listen through `createServer` of this package. */
@@ -87,8 +76,8 @@ function expressFramework(name: string, express: typeof express5): Framework {
         app.all(path, (req, res, next) => {
           const answers: Answers = {
             json: (status, body) => res.status(status).json(body),
-            text: (status, contentType, body) => res.status(status).type(contentType).send(body),
-            stream: (contentType, source) => source.pipe(res.type(contentType)),
+            text: (status, contentType, body, headers = {}) => res.status(status).set(headers).type(contentType).send(body),
+            stream: (contentType, source) => pipeline(source, res.type(contentType), () => undefined),
           };
           void Promise.resolve().then(() => handler(answers, { body: req.body, trace: req.trace })).catch(next);
         });
@@ -120,7 +109,7 @@ function fastifyFramework(name: string, fastify: typeof fastify5, http2 = false)
         app.route({ method, url, handler: async (request, reply) => {
           const answers: Answers = {
             json: (status, body) => reply.code(status).send(body),
-            text: (status, contentType, body) => reply.code(status).type(contentType).send(body),
+            text: (status, contentType, body, headers = {}) => reply.code(status).headers(headers).type(contentType).send(body),
             stream: (contentType, source) => reply.type(contentType).send(source),
           };
           await handler(answers, { body: request.body, trace: request.trace });
@@ -144,10 +133,18 @@ function fastifyFramework(name: string, fastify: typeof fastify5, http2 = false)
   };
 }
 
-/** Every framework and major version that the adapters support. */
+/** Every framework and major version whose handlers have Node's own response at hand. */
 export const FRAMEWORKS: readonly Framework[] = [
   ...EXPRESS.map(([name, express]) => expressFramework(name, express)),
   fastifyFramework('Fastify 5', fastify5),
   fastifyFramework('Fastify 4', fastify4 as unknown as typeof fastify5),
   fastifyFramework('Fastify 5 over HTTP/2', fastify5, true),
+  nodeFramework,
+  koaFramework,
+  honoFramework,
+  nestFramework('express'),
+  nestFramework('fastify'),
 ];
+
+/** These and the servers whose handlers answer a Request with a Response. */
+export const EVERY_FRAMEWORK: readonly Framework[] = [...FRAMEWORKS, ...fetchFrameworks];

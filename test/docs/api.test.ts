@@ -47,5 +47,5 @@ describe('docs/api.md', () => {
 });
 
 test('the TypeScript of the documents compiles against this package', () => {
-  expect(typeErrors(['README.md', ...['api', 'discovery', 'dynamo', 'harness', 'logging', 'options', 'outbound', 'records', 'routes', 'spans', 'transport'].map((name) => `docs/${name}.md`)])).toEqual([]);
+  expect(typeErrors(['README.md', ...['api', 'discovery', 'dynamo', 'harness', 'logging', 'options', 'outbound', 'records', 'routes', 'spans', 'telemetry', 'transport'].map((name) => `docs/${name}.md`)])).toEqual([]);
 }, 120_000);

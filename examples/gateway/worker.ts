@@ -13,7 +13,7 @@ async function main(): Promise<void> {
   const { LISTEN = '127.0.0.1:0', ENDPOINT = 'dynamo.backend.generate', MODEL: model = '', MOCK_TOKEN_DELAY_MS = '2', DYN_DISCOVERY_BACKEND } = process.env;
   const at = LISTEN.lastIndexOf(':');
   const discovery = model !== '' || DYN_DISCOVERY_BACKEND !== undefined ? discoveryFromEnv() : undefined;
-  const stopTelemetry = startTelemetry();
+  const telemetry = startTelemetry();
   const server = new RequestPlaneServer({ host: LISTEN.slice(0, at), port: Number(LISTEN.slice(at + 1)) });
   await server.listen();
   const delay = Number(MOCK_TOKEN_DELAY_MS);
@@ -31,7 +31,7 @@ async function main(): Promise<void> {
   // First, so that nobody sends a new request; those that are under way are served to their end.
   await discovery?.close();
   logger.info({ ...await closeGracefully(server) }, 'stopped');
-  await stopTelemetry();
+  await telemetry.shutdown();
 }
 
 main().then(() => process.exit(0), (error: unknown) => {

@@ -106,7 +106,7 @@ describe('without a LoggerProvider', () => {
   });
 });
 
-test('a LoggerProvider registered with the API of 1.10 and later, which has logs itself, gets the records too', () => {
+it('a LoggerProvider registered with the API of 1.10 and later, which has logs itself, gets the records too', () => {
   logs.disable();
   const api = ((globalThis as Record<symbol, unknown>)[Symbol.for('opentelemetry.js.api.1')] ??= {}) as Record<string, unknown>;
   api['logs'] = new LoggerProvider({ processors: [new SimpleLogRecordProcessor({ exporter })] });

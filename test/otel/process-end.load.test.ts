@@ -13,6 +13,8 @@ const LATE = { OTEL_BSP_SCHEDULE_DELAY: '600000', OTEL_BLRP_SCHEDULE_DELAY: '600
 /** Nothing gives up before the end. */
 const PATIENT = { OTEL_EXPORTER_OTLP_TIMEOUT: '600000', OTEL_BSP_EXPORT_TIMEOUT: '600000', OTEL_BLRP_EXPORT_TIMEOUT: '600000', OTEL_METRIC_EXPORT_TIMEOUT: '600000' };
 
+const TREE = 'http-request @dynamo\n  POST @dynamo\n    http-request @dynamo\n  POST @dynamo\n    http-request @dynamo';
+
 class App {
   stdout = '';
   stderr = '';
@@ -35,7 +37,7 @@ class App {
     return `http://127.0.0.1:${/port (\d+)/.exec(this.stdout)?.[1]}`;
   }
 
-  /** A request that is open, with a call inside it that is done. */
+  /** A request that is open, with a call inside it that is done and one that is not. */
   async ask(): Promise<void> {
     void fetch(`${await this.url()}/v1/chat/completions`, { method: 'POST', body: '{}' }).catch(() => undefined);
     await until('the request', () => this.stdout.includes('open'));
@@ -63,14 +65,14 @@ describe.each(['grpc', 'http/protobuf'] as const)('over %s', (protocol) => {
   afterEach(() => receiver.close());
   const start = (ending: string): App => (app = new App(ending, { ...receiver.env, ...LATE }));
 
-  test.each(['SIGTERM', 'SIGINT'] as const)('%s over an open request, which nobody listens to: its spans and its record are sent, then the signal ends the process', async (signal) => {
+  test.each(['SIGTERM', 'SIGINT'] as const)('%s over an open request, which nobody listens to: the spans and records of all that was open are sent, then the signal ends the process', async (signal) => {
     start('nobody listens');
     await app!.ask();
     expect(receiver.exports).toEqual([]);
     app!.child.kill(signal);
     expect(await app!.ended()).toBe(signal);
-    expect(receiver.tree()).toBe('http-request @dynamo\n  POST @dynamo\n    http-request @dynamo');
-    expect(receiver.logs.filter(({ body }) => body === 'request completed').map(({ attributes }) => attributes['status'])).toEqual(['success', 'error']);
+    expect(receiver.tree()).toBe(TREE);
+    expect(receiver.logs.filter(({ body }) => body === 'request completed').map(({ attributes }) => attributes['status'])).toEqual(['success', 'error', 'error']);
     expect(app!.stderr).toContain('"error_type":"internal"');
     expect(app!.warnings).toEqual([]);
   });
@@ -104,7 +106,7 @@ describe.each(['grpc', 'http/protobuf'] as const)('over %s', (protocol) => {
     await app!.ask();
     app!.child.kill('SIGTERM');
     expect(await app!.ended()).toBe('SIGTERM');
-    expect(receiver.spans).toHaveLength(3);
+    expect(receiver.tree()).toBe(TREE);
   });
 
   test('the variables of the process are as they were when the app starts', async () => {

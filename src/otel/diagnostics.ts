@@ -6,7 +6,7 @@ import { EXPORT, registeredWithOtel, reportFault, reportOnce } from '../internal
  * never. A logger of the application's own stays, and so does the SDK's, which OTEL_LOG_LEVEL asks for.
  */
 export function reportDiagnostics(): void {
-  if (registeredWithOtel('diag') !== undefined || process.env['OTEL_LOG_LEVEL'] !== undefined) return;
+  if (registeredWithOtel('diag') !== undefined || (process.env['OTEL_LOG_LEVEL'] ?? '').trim() !== '') return;
   const ignore = (): void => undefined;
   diag.setLogger({ error: report, warn: report, info: ignore, debug: ignore, verbose: ignore }, DiagLogLevel.WARN);
 }

@@ -1,6 +1,6 @@
 import * as api from '@opentelemetry/api';
 import { DynamoTracingError, isDynamoTracingError } from '../errors/index.js';
-import { findPackage, flushOtel, numberOption, optionalOption, readOptions, registeredWithOtel, reportFault, reportOnce, within } from '../internal/index.js';
+import { EXPORT, findPackage, flushOtel, numberOption, optionalOption, readOptions, registeredWithOtel, reportFault, reportOnce, within } from '../internal/index.js';
 import { reportDiagnostics } from './diagnostics.js';
 import { ProcessEnd } from './process-end.js';
 import { isExportEnabled, sdkVariables } from './variables.js';
@@ -52,6 +52,7 @@ let running: Telemetry | undefined;
  */
 export function startTelemetry(options?: TelemetryOptions): Telemetry {
   const settings = readTelemetryOptions(options);
+  if (running?.started === true && options !== undefined) reportOnce('options', 'startTelemetry has been called before: its options are those of the first call');
   running ??= isExportEnabled(process.env) ? begin(settings) : notOurs(settings);
   return running;
 }
@@ -61,10 +62,10 @@ function begin(settings: Settings): Telemetry {
     reportOnce(PLACE, 'OpenTelemetry is set up already: startTelemetry leaves it as it is');
     return notOurs(settings);
   }
-  reportDiagnostics();
   try {
     const found = settings.sdk ?? (findPackage([SDK]) as SdkModule | undefined);
     if (found === undefined) throw missing();
+    reportDiagnostics();
     const sdk = startSdk(found.NodeSDK, settings);
     adviseOnCopies();
     return ours(sdk, settings);
@@ -109,7 +110,7 @@ function ours(sdk: { shutdown(): Promise<void> }, { flushTimeoutMs }: Settings):
   const flush = (): Promise<void> => flushOtel(flushTimeoutMs);
   // Waits for exports that are under way too, which a flush does not.
   const end = async (): Promise<void> => {
-    await within(flushTimeoutMs, sdk.shutdown().catch((error: unknown) => reportFault(PLACE, error)));
+    await within(flushTimeoutMs, Promise.resolve().then(() => sdk.shutdown()).catch((error: unknown) => reportFault(EXPORT, error)));
   };
   const atEnd = new ProcessEnd({ flush, end });
   let ended: Promise<void> | undefined;

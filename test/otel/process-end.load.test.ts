@@ -145,14 +145,23 @@ describe('a receiver that takes connections and never answers', () => {
 });
 
 describe('a receiver that is down', () => {
+  const env = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:1', OTEL_EXPORTER_OTLP_TIMEOUT: '1000', OTEL_BSP_SCHEDULE_DELAY: '20', OTEL_BLRP_SCHEDULE_DELAY: '20' };
+  const MESSAGE = [expect.stringMatching(/OpenTelemetry export failed: .*ECONNREFUSED 127\.0\.0\.1:1/)];
+
   test.each(['grpc', 'http/protobuf'])('over %s: requests are answered, the end is the own, and one message says why nothing arrives', async (protocol) => {
-    app = new App('listens and ends by itself', { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:1', OTEL_EXPORTER_OTLP_PROTOCOL: protocol, OTEL_EXPORTER_OTLP_TIMEOUT: '1000', OTEL_BSP_SCHEDULE_DELAY: '20', OTEL_BLRP_SCHEDULE_DELAY: '20' });
+    app = new App('listens and ends by itself', { ...env, OTEL_EXPORTER_OTLP_PROTOCOL: protocol });
     const url = `${await app.url()}/v1/completions`;
     for (let left = 5; left > 0; left -= 1) expect((await fetch(url, { method: 'POST', body: '{}' })).status).toBe(200);
     await until('the message', () => app!.warnings.length > 0);
     expect((await fetch(url, { method: 'POST', body: '{}' })).status).toBe(200);
     app.child.kill('SIGTERM');
     expect(await app.ended()).toBe(7);
-    expect(app.warnings).toEqual([expect.stringMatching(/OpenTelemetry export failed: .*ECONNREFUSED 127\.0\.0\.1:1/)]);
+    expect(app.warnings).toEqual(MESSAGE);
+  });
+
+  test.each(['shuts telemetry down and exits', 'ends by itself'])('an app that %s has its exit code and one message', async (ending) => {
+    app = new App(ending, { ...env, ...LATE });
+    expect(await app.ended()).toBe(7);
+    expect(app.warnings).toEqual(MESSAGE);
   });
 });

@@ -8,7 +8,7 @@ const nodeGlobals = Object.fromEntries(
 );
 
 export default defineConfig(
-  { ignores: ['dist/', 'coverage/', 'node_modules/', 'bench/node_modules/', '**/.venv*/'] },
+  { ignores: ['dist/', 'coverage/', 'node_modules/', 'bench/node_modules/', 'test/field/opentelemetry-3/', 'docs/api/', '**/.venv*/'] },
   js.configs.recommended,
   ...tseslint.configs.strictTypeChecked,
   {

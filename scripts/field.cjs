@@ -1,12 +1,19 @@
 'use strict';
 // Packs the package, puts it beside the packages of test/field as npm would, and runs the apps there under this Node.
-// Arguments are names of test files, to run only those: `npm run test:field -- proxies`.
+// `--opentelemetry 3` takes the packages of test/field/opentelemetry-3 instead; other arguments are names of test files, to run only those:
+// `npm run test:field -- --opentelemetry 3 proxies`.
 const { execFileSync, spawnSync } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
+const { parseArgs } = require('node:util');
 
 const root = path.join(__dirname, '..');
-const field = path.join(root, 'test', 'field');
+const apps = path.join(root, 'test', 'field');
+/** Test files whose packages have no version for OpenTelemetry 3.x. */
+const NOT_WITH_3 = ['vendors.test.mjs'];
+const { values: { opentelemetry }, positionals: chosen } = parseArgs({ allowPositionals: true, options: { opentelemetry: { type: 'string', default: '2' } } });
+/** Where the packages are: the apps run beside them. */
+const field = opentelemetry === '2' ? apps : path.join(apps, `opentelemetry-${opentelemetry}`);
 const run = (command, args, cwd) => execFileSync(command, args, { cwd, stdio: ['ignore', 'pipe', 'inherit'], encoding: 'utf8' });
 
 function installNeighbours() {
@@ -29,9 +36,15 @@ function installPackage() {
   fs.rmSync(tarball);
 }
 
+/** Packages are looked up from the file that asks for them, so the tests and the apps are copied beside other packages. */
+function copyApps() {
+  const names = ['apps', 'support', 'telemetry', ...fs.readdirSync(apps).filter((name) => name.endsWith('.test.mjs'))].filter((name) => !NOT_WITH_3.includes(name));
+  for (const name of names) fs.cpSync(path.join(apps, name), path.join(field, name), { recursive: true });
+}
+
 installNeighbours();
 installPackage();
-const chosen = process.argv.slice(2);
+if (field !== apps) copyApps();
 const files = fs.readdirSync(field).filter((name) => name.endsWith('.test.mjs') && (chosen.length === 0 || chosen.some((part) => name.includes(part))));
 const { status } = spawnSync(process.execPath, ['--test', '--test-concurrency=2', ...files], { cwd: field, stdio: 'inherit' });
 process.exitCode = status ?? 1;

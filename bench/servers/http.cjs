@@ -28,6 +28,7 @@ const EXPRESS = {
   'instrumentation-http + dynamo-tracing': { sdk: true, instrument: ['http'], use: (app) => app.use(require('dynamo-tracing').dynamoTracing()) },
 };
 EXPRESS['dynamo-tracing without SDK'] = { ...EXPRESS['dynamo-tracing'], sdk: false };
+for (const name of ['bare', 'dynamo-tracing', 'dynamo-tracing without SDK', 'pino-http']) EXPRESS[`createServer, ${name}`] = { ...EXPRESS[name], createServer: true };
 
 const FASTIFY = {
   bare: {},
@@ -63,7 +64,8 @@ async function startExpress(stack, provider) {
   app.get('/health', (_req, res) => res.json({ status: 'ready' }));
   app.post('/v1/chat/completions', (_req, res) => res.json(COMPLETION));
   return new Promise((resolve) => {
-    const server = app.listen(0, '127.0.0.1', () => resolve(server.address().port));
+    const listening = () => resolve(server.address().port);
+    const server = stack.createServer ? require('dynamo-tracing').createServer(app).listen(0, '127.0.0.1', listening) : app.listen(0, '127.0.0.1', listening);
   });
 }
 

@@ -45,5 +45,5 @@ export const ERROR_TABLE = {
   ERR_TRACE_TIMEOUT: 'A trace did not become complete in time; `missing` says what was still awaited.',
 } as const;
 
-/** A code of {@link ERROR_TABLE}. */
+/** A code of docs/errors.md. */
 export type ErrorCode = keyof typeof ERROR_TABLE;

@@ -17,7 +17,7 @@ import { HarnessProxy, Upstream } from './servers/index.js';
 import { checkTimers } from './timers.js';
 import { traceNow, waitForTrace, type LookupSources, type TraceOptions } from './trace-lookup.js';
 import { HarnessTrace, hopHeaders, type TraceSubject } from './trace/index.js';
-import { waterfallHtml } from './waterfall.js';
+import { waterfallPage, waterfallSvg } from './waterfall/index.js';
 import { HarnessWorker, mockEngine, mockPrefill, type MockEngineOptions, type WorkerOptions, type WorkerScript } from './worker/index.js';
 
 /** Headers of a hop that the harness cannot see by itself. */
@@ -171,12 +171,13 @@ export class Harness {
   }
 
   /**
-   * Writes a page that shows a request's trace as a waterfall, with its hops and records: self-contained, for a failed test's
-   * artefacts. Writes what is known now and waits for nothing.
+   * Writes a page that shows a request's trace on one time axis, with its hops and records: self-contained, for a failed test's
+   * artefacts. A `file` that ends in `.svg` gets the picture alone. Writes what is known now and waits for nothing.
    */
   async writeWaterfall(subject: TraceSubject, file: string): Promise<void> {
     const trace = this.traceNow(subject) ?? emptyTrace();
-    await writeFile(file, waterfallHtml(trace, this.audit(subject), typeof subject === 'string' ? `Trace of ${subject}` : 'Trace'));
+    const title = typeof subject === 'string' ? `Trace of ${subject}` : 'The path of one request';
+    await writeFile(file, file.endsWith('.svg') ? waterfallSvg(trace, title) : waterfallPage(trace, this.audit(subject), title));
   }
 
   /**
@@ -246,6 +247,7 @@ export class Harness {
     return (this.#closing ??= this.#close());
   }
 
+  /** The same as `close()`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

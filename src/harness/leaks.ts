@@ -5,7 +5,9 @@ import { OpenHandles } from './open-handles.js';
 
 /** Something that can be closed: `close()` may give a promise. An HTTP server is closed with its connections. */
 export interface Closable {
+  /** Begins to close; calls `done` or returns a promise. */
   close(done?: () => void): unknown;
+  /** Closes the connections of an HTTP server, so that it can close. */
   closeAllConnections?(): void;
   /** Longest time that it may take, in milliseconds. Default: the harness's `closeTimeoutMs`. */
   readonly closeTimeoutMs?: number | undefined;

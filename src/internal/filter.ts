@@ -6,7 +6,7 @@ const MAX_KEPT = 1000;
 const MAX_KEPT_LENGTH = 256;
 
 /**
- * Which targets are heard at which level, read from DYN_LOG: directives `level` or `target=level` between commas. The most
+ * Which targets are enabled at which level, read from DYN_LOG: directives `level` or `target=level` between commas. The most
  * specific target wins, among equals the later one; a target that no directive covers is off. Unlike Dynamo's, matching
  * stops at segment borders (`foo` covers `foo::bar`, `foo.bar` and `foo/bar`, not `foobar`) and a `request_span=` of the user wins over
  * the built-in `request_span=trace`.
@@ -32,7 +32,7 @@ export class TargetFilter {
     return new TargetFilter(env['DYN_LOG'] ?? '');
   }
 
-  /** Whether something of this level from this target is heard. Decisions are kept: one map look-up when hot. */
+  /** Whether something of this level from this target is enabled. Decisions are kept: one map look-up when hot. */
   enabled(target: string, level: Level): boolean {
     let threshold = this.#ranks.get(target);
     if (threshold === undefined) {
@@ -66,7 +66,7 @@ interface Rule {
 
 const BUILT_IN: readonly Rule[] = [{ target: 'request_span', rank: levelRank('trace') }];
 
-/** One directive; a bare word that is no level is a target heard at every level, as in Rust's tracing. */
+/** One directive; a bare word that is no level is a target enabled at every level, as in Rust's tracing. */
 function parseDirective(piece: string): Rule | undefined {
   const [left = '', right, ...more] = piece.split('=').map((part) => part.trim());
   if (more.length > 0 || !/^[\w:./-]+$/.test(left)) return undefined;

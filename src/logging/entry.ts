@@ -19,7 +19,7 @@ export interface LogEntry {
 
 /** Where records go. */
 export interface LogSink {
-  /** A cheap early no: nothing is built for a record that nobody hears. */
+  /** A cheap early no: nothing is built for a record that is not enabled. */
   enabled(target: string, level: Level): boolean;
   write(entry: LogEntry): void;
 }

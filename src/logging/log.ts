@@ -37,12 +37,12 @@ export class Log {
   }
 
   emit(level: Level, target: string, message: string, fields: LogFields, options: EmitOptions = {}): void {
-    const heard = guarded('logger', () => this.sink.enabled(target, level), false);
-    if (!heard && listeners.size === 0) return;
+    const enabled = guarded('logger', () => this.sink.enabled(target, level), false);
+    if (!enabled && listeners.size === 0) return;
     const ctx = options.context ?? activeContext();
     const entry: LogEntry = { level, target, message, fields, scope: options.scope ?? getTraceScope(ctx), display: options.display ?? false };
     for (const listener of listeners) guarded('record listener', () => listener(entry), undefined);
-    if (!heard) return;
+    if (!enabled) return;
     const written = options.alias === undefined ? entry : { ...entry, message: options.alias };
     guarded('logger', () => this.sink.write(written), undefined);
     guarded('OpenTelemetry logs', () => emitOtelLog(written, ctx), undefined);

@@ -20,5 +20,6 @@ export interface RequestLogger extends Logger {
   fatal: LogFn;
   /** A logger whose lines carry `bindings` too. A binding named `target` sets the target that DYN_LOG filters by. */
   child(bindings: Readonly<Record<string, unknown>>): RequestLogger;
+  /** Whether a line of this level would be written. */
   isLevelEnabled(level: string): boolean;
 }

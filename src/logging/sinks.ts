@@ -72,5 +72,5 @@ export function loggerSink(logger: Logger): LogSink {
   };
 }
 
-/** Nothing is heard. */
+/** Nothing is enabled. */
 export const SILENT_SINK: LogSink = { enabled: () => false, write: () => undefined };

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Context } from '@opentelemetry/api';
-import { runInRequest } from '../trace-context/index.js';
+import { currentRequest, runInRequest } from '../trace-context/index.js';
 
 const BOUND = Symbol.for('dynamo-tracing.bound-emitter.v1');
 
@@ -26,6 +26,6 @@ export function bindEmitters(request: object, context: Context, ...emitters: rea
 
 function boundEmit(this: BoundEmitter, name: string | symbol, ...args: unknown[]): boolean {
   const { request, context, emit } = this[BOUND] as Binding;
-  if (this.listenerCount(name) === 0) return emit.call(this, name, ...args);
+  if (currentRequest() === request || this.listenerCount(name) === 0) return emit.call(this, name, ...args); // without a closure where none is needed
   return runInRequest(request, context, () => emit.call(this, name, ...args));
 }

@@ -24,6 +24,7 @@ export interface CloseResult {
 /** What is used of a `RequestPlaneServer`. */
 export interface ClosableWorker {
   readonly payloads: { readonly inFlight: number };
+  /** Ends what is served, and kills what is left after `graceMs` milliseconds. */
   close(options: { readonly graceMs: number }): Promise<void>;
 }
 

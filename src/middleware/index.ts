@@ -1,5 +1,6 @@
 export { closeGracefully, type ClosableWorker, type CloseOptions, type CloseResult } from './close-gracefully.js';
 export type { CompletedRequest, CompletionStatus, ReceivedRequest, TokenUsage, WorkerIds } from './completed-request.js';
+export { createSecureServer, createServer } from './create-server.js';
 export { DIALECTS, type DialectName } from './dialects/index.js';
 export { errorBody, streamErrorEvent } from './error-body.js';
 export { dynamoTracingErrors, dynamoTracingFastifyErrors, type ErrorHandlerOptions } from './error-handlers.js';

@@ -17,6 +17,7 @@ type Dispatch = (options: DispatchOptions, handler: Handler) => unknown;
  * An interceptor for undici 6 and 7: `new Agent().compose(traceInterceptor())`. Each request that goes through it is one CLIENT
  * span with its own `traceparent` and the request ids, which replace headers of the same names; the span ends with the response.
  * Requests made where tracing is suppressed pass as they are.
+ * @typeParam D the dispatch function of undici
  */
 export function traceInterceptor(): <D extends (options: never, handler: never) => unknown>(dispatch: D) => D {
   return <D>(dispatch: D) => ((options: DispatchOptions, handler: Handler) => traced(dispatch as Dispatch, options, handler)) as D;

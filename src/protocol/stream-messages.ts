@@ -52,6 +52,7 @@ export function decodePrologue(bytes: Uint8Array): Prologue {
 
 /** Control frames. The worker may send only `sentinel` (no more frames), the frontend only `stop` and `kill`. */
 const STREAM_CONTROLS = ['sentinel', 'stop', 'kill'] as const;
+/** One of `sentinel`, `stop` and `kill`. */
 export type StreamControl = (typeof STREAM_CONTROLS)[number];
 
 /** Writes a control message: the header of a header-only frame. */

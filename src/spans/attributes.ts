@@ -2,6 +2,7 @@ import type { Attributes, AttributeValue } from '@opentelemetry/api';
 
 /** Which names span attributes get: Dynamo's field names, OpenTelemetry's semantic conventions, or both side by side. */
 export const ATTRIBUTE_SETS = ['both', 'dynamo', 'semconv'] as const;
+/** One of `both`, `dynamo` and `semconv`. */
 export type AttributeSet = (typeof ATTRIBUTE_SETS)[number];
 
 /** Fields of a span by Dynamo's names; undefined values are left out, BigInt ids become text. */

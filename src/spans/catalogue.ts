@@ -4,7 +4,7 @@ import type { Level } from '../internal/index.js';
 /** What is fixed about a kind of span. docs/spans.md shows the same catalogue. */
 export interface SpanDefinition {
   readonly name: string;
-  /** What DYN_LOG directives name: `request_span` (inference, always on) or `system_span` (heard at debug). */
+  /** What DYN_LOG directives name: `request_span` (inference, always on) or `system_span` (enabled at debug). */
   readonly target: 'request_span' | 'system_span';
   readonly level: Level;
   readonly kind: SpanKind;

@@ -35,6 +35,7 @@ export interface FetchHeaders {
   keys(): Iterable<string>;
 }
 
+/** What trace headers are read from and written to: an object of headers, a Map, the Headers of fetch or those of NATS. */
 export type CarrierTarget = HeaderRecord | Map<string, string> | FetchHeaders | NatsHeaders;
 
 /** The accessor for `target`, chosen by its shape. */

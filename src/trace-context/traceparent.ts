@@ -4,7 +4,7 @@ export interface Traceparent {
   readonly traceId: string;
   /** 16 hex digits, not all zero: the sender's span. */
   readonly spanId: string;
-  /** The flags this package knows: {@link SAMPLED} and {@link RANDOM_TRACE_ID}; unknown bits are cleared. */
+  /** The flags this package knows: 1 (sampled) and 2 (random); unknown bits are cleared. */
   readonly traceFlags: number;
 }
 

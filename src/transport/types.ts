@@ -122,9 +122,11 @@ export interface ResponseStream<T = unknown> extends AsyncIterableIterator<T, un
   stop(): void;
   /** Kills the request at the worker and closes the stream; a `next` that waits throws ERR_CANCELLED. */
   cancel(): void;
+  /** The next item; throws what ended the stream. */
   next(): Promise<IteratorResult<T, undefined>>;
   /** Leaves the stream: kills the request unless it is over. */
   return(): Promise<IteratorResult<T, undefined>>;
+  /** Returns this stream: it can be read once. */
   [Symbol.asyncIterator](): ResponseStream<T>;
 }
 

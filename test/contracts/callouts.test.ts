@@ -1,8 +1,7 @@
 /** Every place where the middleware calls code of the application, and what such code can do wrong. Spans and context managers: begin.test.ts. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import type { CompletedRequest, DynamoTracingOptions, RequestTrace } from 'dynamo-tracing';
-import { currentTrace } from 'dynamo-tracing';
-import { onRecord } from '../../src/logging/index.js';
+import { currentTrace, onRecord } from 'dynamo-tracing';
 import { CHAT, post } from '../support/client.js';
 import { FRAMEWORKS, type TestServer } from '../support/frameworks.js';
 import { RecordTap } from '../support/records.js';

@@ -3,8 +3,6 @@ import { SpanKind, SpanStatusCode } from '@opentelemetry/api';
 import { BasicTracerProvider } from '@opentelemetry/sdk-trace-base';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { gzipSync } from 'node:zlib';
@@ -132,26 +130,5 @@ describe('a gateway in another process', () => {
 
   it('refuses what is no URL', async () => {
     await expect(harness.attach({ url: 'localhost:8000' })).rejects.toMatchObject({ code: 'ERR_OPTION_INVALID' });
-  });
-});
-
-describe('writeWaterfall', () => {
-  it('writes a page that needs nothing and in which nothing of the request is markup', async () => {
-    const harness = await startHarness({ transport: 'memory' });
-    const directory = await mkdtemp(join(tmpdir(), 'waterfall-'));
-    try {
-      const worker = await harness.worker('dynamo.backend.generate');
-      for await (const _ of harness.client().generate(worker.address, {}, { requestId: '<script>alert(1)</script>' })) break;
-      await harness.writeWaterfall('<script>alert(1)</script>', join(directory, 'trace.html'));
-      const html = await readFile(join(directory, 'trace.html'), 'utf8');
-      expect(html).toContain('client_request');
-      expect(html).toContain('handle_payload');
-      expect(html).not.toMatch(/<script|https?:\/\//);
-      await harness.writeWaterfall('unknown', join(directory, 'none.html'));
-      expect(await readFile(join(directory, 'none.html'), 'utf8')).toContain('No spans were recorded');
-    } finally {
-      await harness.close();
-      await rm(directory, { recursive: true });
-    }
   });
 });

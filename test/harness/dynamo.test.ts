@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { missingDynamo, mockModel, recordOfFields, startHarness, type Harness } from 'dynamo-tracing/harness';
+import { missingDynamo, mockModel, recordOfFields, startHarness, type Collector, type Harness } from 'dynamo-tracing/harness';
 
 const NONE = 'no-such-python-of-this-machine';
 
@@ -74,12 +74,14 @@ describe('a record whose process exports spans', () => {
   const TRACE = 'aaf7651916cd43dd8448eb211c80319c';
   const ids = { trace_id: TRACE, span_id: 'b7ad6b7169203331', span_name: 'handle_payload', request_id: '55f7987d-fb65-4184-aed5-eee45becc9bf' };
   const spans = (spanId: string): string => JSON.stringify({ resourceSpans: [{ scopeSpans: [{ spans: [{ traceId: TRACE, spanId, name: 'x', startTimeUnixNano: '1', endTimeUnixNano: '2' }] }] }] });
+  const post = async (path: string, body: string): Promise<unknown> => fetch(`${collector.url}${path}`, { method: 'POST', headers: { 'content-type': 'application/json' }, body });
   let harness: Harness;
+  let collector: Collector;
 
   beforeEach(async () => {
     harness = await startHarness({ timeoutMs: 300 });
-    const { url } = await harness.collector();
-    await fetch(`${url}/v1/traces`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: spans('00f067aa0ba902b7') });
+    collector = await harness.collector();
+    await post('/v1/traces', spans('00f067aa0ba902b7'));
   });
   afterEach(() => harness.close());
 
@@ -91,6 +93,16 @@ describe('a record whose process exports spans', () => {
   it('makes it wait for nothing once the process has ended, or when it is not sampled', async () => {
     harness.captureRecord({ ...recordOfFields({ message: 'request received', ...ids }), service: 'w', writer: { ended: true, exportsSpans: true } });
     harness.captureRecord({ ...recordOfFields({ message: 'Selected worker', ...ids, trace_flags: '00' }), service: 'f', writer: { ended: false, exportsSpans: true } });
+    expect((await harness.trace(TRACE)).spans).toHaveLength(1);
+  });
+
+  it('does the same when the record comes over OTLP, and its service is a process of the harness', async () => {
+    const state = { ended: false };
+    collector.knows('w', { exportsSpans: true, get ended() { return state.ended; } });
+    const attributes = Object.entries(ids).map(([key, value]) => ({ key, value: { stringValue: value } }));
+    await post('/v1/logs', JSON.stringify({ resourceLogs: [{ resource: { attributes: [{ key: 'service.name', value: { stringValue: 'w' } }] }, scopeLogs: [{ logRecords: [{ body: { stringValue: 'request received' }, attributes }] }] }] }));
+    await expect(harness.trace(TRACE)).rejects.toMatchObject({ code: 'ERR_TRACE_TIMEOUT', missing: ['the record "request completed" of handle_payload', 'the span handle_payload (b7ad6b7169203331) of w'] });
+    state.ended = true;
     expect((await harness.trace(TRACE)).spans).toHaveLength(1);
   });
 });

@@ -1,13 +1,15 @@
 /** Everything that goes through a gateway of ours, Dynamo's own HTTP frontend and its mocker, with both ways of logging. OTLP is on. */
 import { randomUUID } from 'node:crypto';
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import { faults, mockModel, type CapturedRecord, type HarnessTrace, type TraceOptions } from 'dynamo-tracing/harness';
+import { faults, mockModel, type HarnessTrace, type TraceOptions } from 'dynamo-tracing/harness';
 import 'dynamo-tracing/jest';
 import { until } from '../support/until.js';
 import { begun, chat, Deployment, MODEL } from './support/deployment.js';
 import { eachRelease } from './support/each-release.js';
 import { FieldTable } from './support/field-table.js';
 import { gatewayBefore } from './support/gateway.js';
+import { LOGGING } from './support/readable.js';
+import { oursOf, theirsOf, writtenBy } from './support/records.js';
 import { frontendMissing } from './support/releases.js';
 import { ROUTES, TEXT_MODEL, treeOf } from './support/routes.js';
 
@@ -15,7 +17,7 @@ const traceId = (): string => randomUUID().replaceAll('-', '');
 const CHAT = '/v1/chat/completions';
 
 eachRelease('gateway → frontend → mocker', (release) => {
-  describe.each([['JSONL logging', '1'], ['readable logging', '0']] as const)('%s', (_title, jsonl) => {
+  describe.each(LOGGING)('%s', (_title, jsonl) => {
     const lines = jsonl === '1';
     const place = new Deployment(release, { dynamo: { env: { DYN_LOGGING_JSONL: jsonl, DYN_ENABLE_ANTHROPIC_API: '1' } } });
 
@@ -43,9 +45,8 @@ eachRelease('gateway → frontend → mocker', (release) => {
       expect(ours.fields).toMatchObject({ status: 'success', x_request_id: id, request_type: 'stream' in route.body ? 'stream' : 'unary' });
       const { input_tokens: input, output_tokens: output } = frontendSpan(trace);
       if (route.tokens !== false) expect([input, output]).toEqual([ours.fields['input_tokens'] ?? input, ours.fields['output_tokens']].map(String));
-      if (!lines) return;
-      expect(trace).toHaveCompletedOnce({ status: 'success', x_request_id: id });
-      table.compare(ours.fields, theirsOf(trace)!.fields);
+      if (lines) expect(trace).toHaveCompletedOnce({ status: 'success', x_request_id: id });
+      table.compare(ours.fields, await theirsOf(place, trace, jsonl));
     });
 
     it('/v1/models, /v1/models/{id} and count_tokens: answered through the gateway, without a request at a worker', async () => {
@@ -69,11 +70,10 @@ eachRelease('gateway → frontend → mocker', (release) => {
       expect(trace).toMatchTree('http-request {@status=*}\n  POST {@status=error}\n    http-request {@service=dynamo-frontend, @status=error}');
       const ours = oursOf(trace);
       expect(ours.fields).toMatchObject({ status: 'error', error_type: type });
-      if (!lines) return;
-      const theirs = theirsOf(trace);
-      expect(theirs !== undefined).toBe(recorded);
+      if (!recorded) return expect(writtenBy(place, trace, jsonl)).toBeUndefined();
+      const theirs = await theirsOf(place, trace, jsonl);
       // Of a model that it does not know Dynamo records another name.
-      if (theirs !== undefined) table.compare({ ...ours.fields, model: status === 404 ? theirs.fields['model'] : ours.fields['model'] }, theirs.fields);
+      table.compare({ ...ours.fields, model: status === 404 ? theirs['model'] : ours.fields['model'] }, theirs);
     });
 
     it.each([['529: the worker is at capacity', faults.overload(), 529, 'overload'], ['503: the worker is going away', faults.unavailable(), 503, 'unavailable']] as const)('%s', async (_what, fault, status, type) => {
@@ -83,7 +83,7 @@ eachRelease('gateway → frontend → mocker', (release) => {
       const { res, trace } = await place.traced(CHAT, { body: { ...chat(1), model } }, refused);
       expect(res.status).toBe(status);
       expect(oursOf(trace).fields).toMatchObject({ status: 'error', error_type: type });
-      if (lines) table.compare(oursOf(trace).fields, theirsOf(trace)!.fields);
+      table.compare(oursOf(trace).fields, await theirsOf(place, trace, jsonl));
     });
 
     it.each([['streamed', { stream: true }], ['unary', {}]])('cancelled in mid-stream, %s: cancelled in every process', async (_what, more) => {
@@ -107,7 +107,7 @@ eachRelease('gateway → frontend → mocker', (release) => {
                 handle_payload {@service=dynamo-worker}
       `);
       expect(oursOf(trace).fields).toMatchObject({ status: 'cancelled', error_type: 'cancelled' });
-      if (lines && known) table.compare(oursOf(trace).fields, theirsOf(trace)!.fields);
+      if (known) table.compare(oursOf(trace).fields, await theirsOf(place, trace, jsonl));
     });
 
     it('x-dynamo-meta-* headers are the metadata of the request at the worker', async () => {
@@ -147,23 +147,11 @@ eachRelease('gateway → frontend → mocker', (release) => {
       });
     });
 
-    if (lines) {
-      it('every field that docs/dynamo.md calls equal was compared', () => {
-        expect(table.neverCompared()).toEqual([]);
-      });
-    }
+    it('every field that docs/dynamo.md calls equal was compared', () => {
+      expect(table.neverCompared()).toEqual([]);
+    });
   });
 }, frontendMissing);
-
-/** Our own record of how the request went. */
-function oursOf(trace: HarnessTrace): CapturedRecord {
-  return trace.recordsOf('request completed').find(({ service, fields }) => service === undefined && fields['span_name'] === 'http-request')!;
-}
-
-/** The frontend's record of how it went; undefined when it wrote none. */
-function theirsOf(trace: HarnessTrace): CapturedRecord | undefined {
-  return trace.recordsOf('request completed').find(({ service }) => service === 'dynamo-frontend');
-}
 
 function frontendSpan(trace: HarnessTrace): HarnessTrace['spans'][number]['attributes'] {
   return trace.spans.find(({ service, name }) => service === 'dynamo-frontend' && name === 'http-request')!.attributes;

@@ -3,9 +3,9 @@ const LINE = '*'.repeat(100);
 const MARKS = { passed: 'pass', failed: 'FAIL', pending: 'skipped', todo: 'skipped', skipped: 'skipped', disabled: 'skipped' };
 /**
  * What the cases of a release are run with, by the beginning of the title that says so: one table each. A case without a codec stands for
- * both; one without a way of logging was run with the first.
+ * both. One with Dynamo's frontend or discovery that is run in one way has a column for each release.
  */
-const WAYS = { codec: { json: 'json', msgpack: 'msgpack' }, logging: { 'JSONL logging': 'JSONL', 'readable logging': 'readable' } };
+const WAYS = { codec: { json: 'json', msgpack: 'msgpack' }, logging: { 'JSONL logging': 'JSONL', 'readable logging': 'readable' }, none: { '': '' } };
 
 module.exports = class InteropReporter {
   onRunComplete(_contexts, results) {
@@ -14,7 +14,7 @@ module.exports = class InteropReporter {
     for (const way of Object.values(WAYS)) {
       const titles = Object.keys(way);
       const own = cases.filter((one) => wayOf(one) === way);
-      const columns = releases.flatMap((release) => titles.map((title) => ({ release, title, name: `${release} ${way[title]}` })));
+      const columns = releases.flatMap((release) => titles.map((title) => ({ release, title, name: `${release} ${way[title]}`.trim() })));
       if (own.length > 0) print(`\n${table(own, columns)}\n`);
     }
     const broken = results.testResults.filter((file) => file.testExecError !== undefined && file.testExecError !== null);
@@ -50,7 +50,7 @@ function table(cases, columns) {
 }
 
 function markOf(cases, { release, title }) {
-  const one = cases.find((each) => releaseOf(each) === release && (titleOf(each) ?? (wayOf(each) === WAYS.codec ? title : Object.keys(WAYS.logging)[0])) === title);
+  const one = cases.find((each) => releaseOf(each) === release && (titleOf(each) ?? title) === title);
   return one === undefined ? '-' : (MARKS[one.status] ?? one.status);
 }
 
@@ -60,12 +60,14 @@ function releaseOf({ ancestorTitles }) {
 
 /** The title that says what a case is run with. */
 function titleOf({ ancestorTitles }) {
-  return Object.values(WAYS).flatMap(Object.keys).find((title) => ancestorTitles[2]?.startsWith(title));
+  return Object.values(WAYS).flatMap(Object.keys).find((title) => title !== '' && ancestorTitles[2]?.startsWith(title));
 }
 
-/** Which table a case belongs to: those with Dynamo's frontend are run with its ways of logging. */
-function wayOf({ ancestorTitles }) {
-  return /frontend|around Dynamo/.test(ancestorTitles[0]) ? WAYS.logging : WAYS.codec;
+/** Which table a case belongs to. */
+function wayOf(one) {
+  const title = titleOf(one);
+  if (title !== undefined) return Object.values(WAYS).find((way) => title in way);
+  return /frontend|around Dynamo|discovery/.test(one.ancestorTitles[0]) ? WAYS.none : WAYS.codec;
 }
 
 function print(text) {

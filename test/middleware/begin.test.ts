@@ -3,11 +3,9 @@ import { connect, type Socket } from 'node:net';
 
 import { context, ROOT_CONTEXT, SpanKind, trace, type ContextManager, type Span } from '@opentelemetry/api';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
-import express5 from 'express';
-import express4 from 'express4';
 import { dynamoTracing, type DynamoTracingOptions, type RequestTrace } from 'dynamo-tracing';
 import { CHAT, post, rawRequest } from '../support/client.js';
-import { FRAMEWORKS, type TestServer } from '../support/frameworks.js';
+import { EXPRESS, FRAMEWORKS, type TestServer } from '../support/frameworks.js';
 import { closeAfterEach, listening } from '../support/listening.js';
 import { RecordTap } from '../support/records.js';
 
@@ -112,7 +110,7 @@ describe.each(FRAMEWORKS.map((framework, i) => ({ ...framework, first: i === 0 }
   });
 });
 
-describe.each([['Express 5', express5], ['Express 4', express4]])('on %s', (_name, express) => {
+describe.each(EXPRESS)('on %s', (_name, express) => {
   test.each<[string, PropertyDescriptor]>([
     ['a getter without a setter', { configurable: true, get: () => 'theirs' }],
     ['a setter that throws', { configurable: true, get: () => 'theirs', set: never('the setter') }],

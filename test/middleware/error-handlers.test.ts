@@ -1,16 +1,15 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import express5 from 'express';
-import express4 from 'express4';
+import type express5 from 'express';
 import fastify5 from 'fastify';
 import fastify4 from 'fastify4';
 import createError from 'http-errors';
 import { dynamoTracing, dynamoTracingErrors } from 'dynamo-tracing';
 import { dynamoTracing as fastifyTracing, dynamoTracingErrors as fastifyErrors } from 'dynamo-tracing/fastify';
 import { CHAT, post, send } from '../support/client.js';
+import { EXPRESS } from '../support/frameworks.js';
 import { closeAfterEach, listening, portOf } from '../support/listening.js';
 import { RecordTap } from '../support/records.js';
 
-const EXPRESS: [string, typeof express5][] = [['Express 5', express5], ['Express 4', express4]];
 const FASTIFY: [string, typeof fastify5][] = [['Fastify 5', fastify5], ['Fastify 4', fastify4 as unknown as typeof fastify5]];
 
 closeAfterEach();

@@ -1,9 +1,9 @@
 import type { RequestHandler, Router } from 'express';
-import express5 from 'express';
-import express4 from 'express4';
+import type express5 from 'express';
 import { describe, expect, test } from '@jest/globals';
 import { expressRoute } from '../../src/middleware/express-route.js';
 import { send } from '../support/client.js';
+import { EXPRESS } from '../support/frameworks.js';
 import { closeAfterEach, listening } from '../support/listening.js';
 
 type Express = typeof express5;
@@ -31,7 +31,7 @@ const CASES: readonly (readonly [string, (express: Express) => express5.Express,
   ['nothing', (express) => express().use(tell), '/none', null],
 ];
 
-describe.each([['Express 5', express5], ['Express 4', express4]])('the route on %s', (_name, express) => {
+describe.each(EXPRESS)('the route on %s', (_name, express) => {
   closeAfterEach();
 
   test.each(CASES)('of %s', async (_what, build, path, route) => {

@@ -6,7 +6,7 @@ import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-ho
 import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base';
 import express from 'express';
 import request from 'supertest';
-import { dynamoTracing, isRequestId, logger, tracedFetch, type DynamoTracingOptions } from 'dynamo-tracing';
+import { createServer, dynamoTracing, isRequestId, logger, tracedFetch, type DynamoTracingOptions } from 'dynamo-tracing';
 import { RecordTap } from '../support/records.js';
 import { CHAT, chat, post, send } from '../support/client.js';
 import { FRAMEWORKS } from '../support/frameworks.js';
@@ -14,7 +14,7 @@ import { FRAMEWORKS } from '../support/frameworks.js';
 const UUID = '0f4ac56e-5bd1-4657-bf8b-39cdcde9036b';
 const PARENT = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
 
-function app(options: DynamoTracingOptions = {}): express.Express {
+function expressApp(options: DynamoTracingOptions = {}): express.Express {
   const server = express();
   server.use(dynamoTracing({ logger: false, ...options }));
   server.use(express.json());
@@ -22,7 +22,12 @@ function app(options: DynamoTracingOptions = {}): express.Express {
   return server;
 }
 
-describe('request ids', () => {
+const SERVERS: readonly (readonly [string, (options?: DynamoTracingOptions) => Server | express.Express])[] = [
+  ['the server of Express', expressApp],
+  ['createServer', (options) => createServer(expressApp(options))],
+];
+
+describe.each(SERVERS)('request ids, on %s', (_name, app) => {
   let tap: RecordTap;
   beforeEach(() => {
     tap = new RecordTap();
@@ -114,7 +119,7 @@ describe('request ids', () => {
   });
 });
 
-describe('trace context without an SDK', () => {
+describe.each(SERVERS)('trace context without an SDK, on %s', (_name, app) => {
   test("a client's trace goes on, with its tracestate and random flag", async () => {
     const res = await request(app()).post(CHAT).set('traceparent', PARENT.replace(/01$/, '03')).set('tracestate', 'vendor=1, 0@x=2').send({});
     expect(res.body.traceId).toBe(PARENT.slice(3, 35));
@@ -203,7 +208,7 @@ describe.each(FRAMEWORKS)('with an OpenTelemetry SDK, on $name', ({ name, start 
   });
 });
 
-async function listening(server: express.Express): Promise<{ listener: Server; port: number }> {
+async function listening(server: Server | express.Express): Promise<{ listener: Server; port: number }> {
   const listener = server.listen(0, '127.0.0.1');
   await new Promise((resolve) => listener.once('listening', resolve));
   return { listener, port: (listener.address() as AddressInfo).port };

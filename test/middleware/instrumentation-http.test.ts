@@ -1,4 +1,4 @@
-import http from 'node:http';
+import http, { type RequestListener } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
@@ -8,14 +8,14 @@ import { W3CTraceContextPropagator } from '@opentelemetry/core';
 import { HttpInstrumentation } from '@opentelemetry/instrumentation-http';
 import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor, type ReadableSpan } from '@opentelemetry/sdk-trace-base';
 import express from 'express';
-import { dynamoTracing } from 'dynamo-tracing';
+import { createServer, dynamoTracing } from 'dynamo-tracing';
 import { CHAT, open, post, rawRequest } from '../support/client.js';
 import { RecordTap } from '../support/records.js';
 import { until } from '../support/until.js';
 
 const PARENT = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
 
-describe('beside @opentelemetry/instrumentation-http', () => {
+describe.each([['http.createServer', (app: RequestListener) => http.createServer(app)], ['createServer', (app: RequestListener) => createServer(app)]])('beside @opentelemetry/instrumentation-http, on %s', (_name, serve) => {
   const exporter = new InMemorySpanExporter();
   const provider = new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] });
   const instrumentation = new HttpInstrumentation({ disableOutgoingRequestInstrumentation: true });
@@ -38,7 +38,7 @@ describe('beside @opentelemetry/instrumentation-http', () => {
     app.post('/v1/responses', (_req, res) => void res.type('text/event-stream').end('event: error\ndata: {"type":"error","message":"x"}\n\n'));
     app.post('/v1/completions', () => undefined);
     app.get('/pages/:id', (_req, res) => void res.end());
-    server = http.createServer(app).listen(0, '127.0.0.1');
+    server = serve(app).listen(0, '127.0.0.1');
     await once(server, 'listening');
     port = (server.address() as AddressInfo).port;
   });

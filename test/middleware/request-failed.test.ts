@@ -1,12 +1,12 @@
 import type { Server } from 'node:http';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import express5 from 'express';
-import express4 from 'express4';
+import type express5 from 'express';
 import fastify5 from 'fastify';
 import fastify4 from 'fastify4';
 import { dynamoTracing, dynamoTracingErrors, type DynamoTracingOptions } from 'dynamo-tracing';
 import { dynamoTracing as fastifyTracing, dynamoTracingErrors as fastifyErrors } from 'dynamo-tracing/fastify';
 import { CHAT, post } from '../support/client.js';
+import { EXPRESS } from '../support/frameworks.js';
 import { RecordTap } from '../support/records.js';
 
 type Handling = 'ours' | 'ours, passed on' | "the application's" | 'none';
@@ -34,7 +34,7 @@ const onFastify = (fastify: typeof fastify5): Start => async (thrown, handling, 
 };
 
 const CASES: readonly (readonly [string, Handling, Start])[] = [
-  ...([['Express 5', express5], ['Express 4', express4]] as const).flatMap(([name, express]) => (['ours', 'ours, passed on', 'none'] as const).map((handling) => [name, handling, onExpress(express)] as const)),
+  ...EXPRESS.flatMap(([name, express]) => (['ours', 'ours, passed on', 'none'] as const).map((handling) => [name, handling, onExpress(express)] as const)),
   ...([['Fastify 5', fastify5], ['Fastify 4', fastify4 as unknown as typeof fastify5]] as const).flatMap(([name, fastify]) => (['ours', "the application's", 'none'] as const).map((handling) => [name, handling, onFastify(fastify)] as const)),
 ];
 

@@ -1,10 +1,9 @@
 import type { ServerResponse } from 'node:http';
 import { createGzip, gunzipSync, type Gzip } from 'node:zlib';
-import express from 'express';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { dynamoTracing } from 'dynamo-tracing';
 import { CHAT, chat, post } from '../support/client.js';
-import { FRAMEWORKS } from '../support/frameworks.js';
+import { EXPRESS, FRAMEWORKS } from '../support/frameworks.js';
 import { closeAfterEach, listening } from '../support/listening.js';
 import { RecordTap } from '../support/records.js';
 
@@ -49,7 +48,7 @@ const compressing: Layer = (res) => {
   });
 };
 
-describe('the pieces of a response', () => {
+describe.each(EXPRESS)('the pieces of a response on %s', (_name, express) => {
   let tap: RecordTap;
   closeAfterEach();
   beforeEach(() => {

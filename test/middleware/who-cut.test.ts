@@ -4,9 +4,10 @@ import { createServer, type IncomingMessage, type Server, type ServerOptions, ty
 import { connect, createServer as createHttp2, type Http2Server, type Http2ServerRequest, type Http2ServerResponse, type ServerHttp2Stream } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import express, { type ErrorRequestHandler, type RequestHandler } from 'express';
-import { dynamoTracing } from 'dynamo-tracing';
+import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express';
+import { createServer as createExpressServer, dynamoTracing, type ExpressMiddleware } from 'dynamo-tracing';
 import { CHAT, chat, open, rawRequest, received } from '../support/client.js';
+import { EXPRESS } from '../support/frameworks.js';
 import { RecordTap } from '../support/records.js';
 
 /** What an upstream's broken connection looks like: an error of a system call, which is not this connection's. */
@@ -30,7 +31,7 @@ describe('HTTP/1', () => {
     server?.close();
   });
 
-  async function listen(made: Server): Promise<number> {
+  async function listen(made: Server | Express): Promise<number> {
     server = made.listen(0, '127.0.0.1');
     await once(server, 'listening');
     return (server.address() as AddressInfo).port;
@@ -54,8 +55,8 @@ describe('HTTP/1', () => {
     expect(await tap.next('request completed')).toMatchObject(INTERNAL);
   });
 
-  test.each(Object.keys(CUTS))('%s while a body parser of Express waits for the body, whatever the error handler answers to nobody', async (cut) => {
-    const app = express().use(dynamoTracing({ logger: false }));
+  test.each(Object.keys(CUTS).flatMap((cut) => EXPRESS.map(([name, express]) => [cut, name, express] as const)))('%s while a body parser of %s waits for the body, whatever the error handler answers to nobody', async (cut, _name, makeExpress) => {
+    const app = makeExpress().use(dynamoTracing({ logger: false }));
     app.use(((req, res, next) => {
       for (const stream of [req, res, req.socket]) stream.on('error', () => undefined);
       setTimeout(() => CUTS[cut]!(req, res), 20);
@@ -63,7 +64,7 @@ describe('HTTP/1', () => {
     }) as RequestHandler, express.json(), ((_error, _req, res, _next) => {
       res.status(400).end('{}');
     }) as ErrorRequestHandler);
-    const port = await listen(createServer(app));
+    const port = await listen(app);
     (await open(port)).write(rawRequest(CHAT, chat(), { 'content-length': '1000' }));
     expect(await tap.next('request completed')).toMatchObject(INTERNAL);
   });
@@ -72,10 +73,12 @@ describe('HTTP/1', () => {
     requestTimeout: { requestTimeout: 50, headersTimeout: 50, connectionsCheckingInterval: 20 },
     headersTimeout: { requestTimeout: 0, headersTimeout: 50, connectionsCheckingInterval: 20 },
   };
-  test.each(['node:http', 'Express'])("Node's requestTimeout while a body is on its way (%s)", async (kind) => {
-    const middleware = dynamoTracing({ logger: false });
-    const listener = kind === 'Express' ? express().use(middleware, express.json()) : (req: IncomingMessage, res: ServerResponse) => middleware(req, res, () => undefined);
-    const port = await listen(createServer(TIMEOUTS['requestTimeout']!, listener));
+  test.each<[string, (middleware: ExpressMiddleware, options: ServerOptions) => Server]>([
+    ['node:http', (middleware, options) => createServer(options, (req, res) => middleware(req, res, () => undefined))],
+    ['Express', (middleware, options) => createServer(options, express().use(middleware, express.json()))],
+    ['Express through createServer', (middleware, options) => createExpressServer(express().use(middleware, express.json()), options)],
+  ])("Node's requestTimeout while a body is on its way (%s)", async (_kind, serve) => {
+    const port = await listen(serve(dynamoTracing({ logger: false }), TIMEOUTS['requestTimeout']!));
     (await open(port)).write(rawRequest(CHAT, chat(), { 'content-length': '1000' }));
     expect(await tap.next('request completed')).toMatchObject(INTERNAL);
   });

@@ -7,7 +7,7 @@ import express5 from 'express';
 import express4 from 'express4';
 import fastify5, { type FastifyInstance } from 'fastify';
 import fastify4 from 'fastify4';
-import { dynamoTracing, dynamoTracingErrors, type DynamoTracingOptions, type RequestTrace } from 'dynamo-tracing';
+import { createServer, dynamoTracing, dynamoTracingErrors, type DynamoTracingOptions, type RequestTrace } from 'dynamo-tracing';
 import { dynamoTracing as fastifyTracing, dynamoTracingErrors as fastifyErrors } from 'dynamo-tracing/fastify';
 import { speaksHttp2 } from './http2-client.js';
 
@@ -56,6 +56,24 @@ function serving(server: Server): TestServer {
     },
   };
 }
+
+/** Express whose applications listen through `createServer` of this package. */
+function throughCreateServer(express: typeof express5): typeof express5 {
+  const make = (): express5.Express => {
+    const app = express();
+    app.listen = (...args: unknown[]) => createServer(app).listen(...args as Parameters<Server['listen']>);
+    return app;
+  };
+  return Object.assign(make, express);
+}
+
+/** Every version of Express, on its own server and on that of `createServer`. */
+export const EXPRESS: readonly (readonly [name: string, express: typeof express5])[] = [
+  ['Express 5', express5],
+  ['Express 4', express4],
+  ['Express 5 through createServer', throughCreateServer(express5)],
+  ['Express 4 through createServer', throughCreateServer(express4)],
+];
 
 function expressFramework(name: string, express: typeof express5): Framework {
   return {
@@ -128,8 +146,7 @@ function fastifyFramework(name: string, fastify: typeof fastify5, http2 = false)
 
 /** Every framework and major version that the adapters support. */
 export const FRAMEWORKS: readonly Framework[] = [
-  expressFramework('Express 5', express5),
-  expressFramework('Express 4', express4),
+  ...EXPRESS.map(([name, express]) => expressFramework(name, express)),
   fastifyFramework('Fastify 5', fastify5),
   fastifyFramework('Fastify 4', fastify4 as unknown as typeof fastify5),
   fastifyFramework('Fastify 5 over HTTP/2', fastify5, true),

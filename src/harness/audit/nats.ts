@@ -34,11 +34,11 @@ function receiving(method: Method, note: Note): Method {
     const given = options as { callback?: Method } | undefined;
     const { callback } = given ?? {};
     if (typeof callback !== 'function') return method(subject, options, ...rest);
-    const heard: Method = (error, message, ...more) => {
+    const watched: Method = (error, message, ...more) => {
       if (error === null || error === undefined) note({ name: `NATS ${String(subject)} → worker`, kind: 'nats', sent: undefined, received: headersOf(message) });
       return callback(error, message, ...more);
     };
-    return method(subject, { ...given, callback: heard }, ...rest);
+    return method(subject, { ...given, callback: watched }, ...rest);
   };
 }
 

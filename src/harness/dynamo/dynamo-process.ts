@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { setTimeout, clearTimeout } from 'node:timers';
 import { isTruthy } from '../../internal/index.js';
-import { recordOfLine, type CapturedRecord } from '../record/index.js';
+import { recordOfLine, type CapturedRecord, type RecordWriter } from '../record/index.js';
 
 /**
  * Runs a module as `python -m` does, and ends the process and its children when standard input ends: nothing is left behind by a
@@ -41,6 +41,8 @@ export class DynamoProcess {
   readonly name: string;
   /** A machine under load takes seconds to end a process that was killed. */
   readonly closeTimeoutMs = 10_000;
+  /** @internal What a trace has to know of the process that wrote a record. */
+  readonly writer: RecordWriter;
   readonly #child: ChildProcess;
   readonly #lines: string[] = [];
   readonly #exited: Promise<void>;
@@ -59,7 +61,7 @@ export class DynamoProcess {
       this.#child.once('close', () => resolve());
     });
     const child = this.#child;
-    const writer = { exportsSpans: isTruthy(env['OTEL_EXPORT_ENABLED']), get ended(): boolean { return hasEnded(child); } };
+    const writer = (this.writer = { exportsSpans: isTruthy(env['OTEL_EXPORT_ENABLED']), get ended(): boolean { return hasEnded(child); } });
     for (const stream of [child.stdout, child.stderr]) if (stream !== null) this.#read(stream, (record) => take({ ...record, service: name, writer }));
   }
 

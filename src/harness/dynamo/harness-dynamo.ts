@@ -42,6 +42,7 @@ export class HarnessDynamo {
     readonly frontend: DynamoProcess,
     /** Where it answers itself, past the proxy. */
     readonly directUrl: string,
+    private readonly collector: Collector,
   ) {}
 
   /** @internal `harness.dynamo()` starts one. */
@@ -49,13 +50,14 @@ export class HarnessDynamo {
     const settings = readDynamoOptions(options);
     await checkDynamo(settings.python);
     const root = await store.root();
-    const env = environment(root, await surroundings.collector(), settings.env);
+    const collector = await surroundings.collector();
+    const env = environment(root, collector, settings.env);
     const port = await freePort();
     const url = `http://127.0.0.1:${port}`;
     const proxy = await surroundings.proxy(url, settings.name);
     const args = ['--http-host', '127.0.0.1', '--http-port', String(port), ...(settings.args ?? [])];
-    const frontend = startProcess({ settings, surroundings, env }, 'dynamo.frontend', args, settings.name);
-    const dynamo = new HarnessDynamo(settings, surroundings, env, proxy, frontend, url);
+    const frontend = startProcess({ settings, surroundings, collector, env }, 'dynamo.frontend', args, settings.name);
+    const dynamo = new HarnessDynamo(settings, surroundings, env, proxy, frontend, url, collector);
     await dynamo.#serves(settings.models ?? store.models, settings.timeoutMs);
     return dynamo;
   }
@@ -103,7 +105,7 @@ export class HarnessDynamo {
   /** Starts a further process of this Dynamo with the same Python, e.g. `run('dynamo.mocker', ['--model-path', directory])`. */
   run(module: string, args: readonly string[] = [], options?: DynamoRunOptions): DynamoProcess {
     const { name, env } = readRunOptions(options);
-    return startProcess({ settings: this.settings, surroundings: this.surroundings, env: merged(this.env, env) }, module, args, name);
+    return startProcess({ settings: this.settings, surroundings: this.surroundings, collector: this.collector, env: merged(this.env, env) }, module, args, name);
   }
 
   async #serves(models: readonly string[], timeoutMs: number): Promise<void> {
@@ -128,11 +130,13 @@ export class HarnessDynamo {
 interface Household {
   readonly settings: DynamoSettings;
   readonly surroundings: DynamoSurroundings;
+  readonly collector: Collector;
   readonly env: Readonly<Record<string, string>>;
 }
 
-function startProcess({ settings, surroundings, env }: Household, module: string, args: readonly string[], name: string): DynamoProcess {
+function startProcess({ settings, surroundings, collector, env }: Household, module: string, args: readonly string[], name: string): DynamoProcess {
   const started = new DynamoProcess({ python: settings.python, cwd: settings.cwd, module, args, env: { ...env, OTEL_SERVICE_NAME: name }, name }, (record) => surroundings.captureRecord(record));
+  collector.knows(name, started.writer);
   return surroundings.own(`process ${name}`, started);
 }
 

@@ -5,6 +5,7 @@ import { attributeText } from '../trace/index.js';
 /** What a check found, in the form that jest's and vitest's `expect.extend` take. */
 export interface CheckResult {
   readonly pass: boolean;
+  /** What was expected and what was seen. */
   readonly message: () => string;
 }
 

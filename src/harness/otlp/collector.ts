@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createGunzip } from 'node:zlib';
 import { numberOption, readOptions } from '../../internal/index.js';
 import { decodeJson } from '../../protocol/index.js';
-import type { CapturedRecord, FinishedSpan } from '../record/index.js';
+import type { CapturedRecord, FinishedSpan, RecordWriter } from '../record/index.js';
 import { LoopbackServer } from '../servers/index.js';
 import { recordsOf, spansOf, type LogsRequest, type TracesRequest } from './convert.js';
 import { LOGS, readMessage, TRACES, type Schema } from './protobuf.js';
@@ -29,6 +29,7 @@ const MAX_BODY = 64 * 1024 * 1024;
 export class Collector extends LoopbackServer {
   /** Export requests that were read. */
   received = 0;
+  readonly #writers = new Map<string, RecordWriter[]>();
 
   private constructor(private readonly sink: CollectorSink) {
     super();
@@ -50,6 +51,11 @@ export class Collector extends LoopbackServer {
       OTEL_BLRP_SCHEDULE_DELAY: '50',
       OTEL_EXPORT_ENABLED: '1',
     };
+  }
+
+  /** @internal Records of this service come from this process. */
+  knows(service: string, writer: RecordWriter): void {
+    this.#writers.set(service, [...(this.#writers.get(service) ?? []), writer]);
   }
 
   protected override onRequest(req: IncomingMessage, res: ServerResponse): void {
@@ -74,7 +80,14 @@ export class Collector extends LoopbackServer {
   #take(path: string | undefined, json: boolean, body: Buffer): void {
     const read = (schema: Schema): unknown => (json ? decodeJson(body) : readMessage(body, schema));
     if (path === '/v1/traces') this.sink.spans(spansOf(read(TRACES) as TracesRequest));
-    if (path === '/v1/logs') this.sink.records(recordsOf(read(LOGS) as LogsRequest));
+    if (path === '/v1/logs') this.sink.records(recordsOf(read(LOGS) as LogsRequest).map((record) => this.#written(record)));
+  }
+
+  /** Processes of one name cannot be told apart: what they have still to tell is awaited while one of them lives. */
+  #written(record: CapturedRecord): CapturedRecord {
+    const writers = this.#writers.get(record.service ?? '');
+    if (writers === undefined) return record;
+    return { ...record, writer: { exportsSpans: writers.every(({ exportsSpans }) => exportsSpans), get ended() { return writers.every(({ ended }) => ended); } } };
   }
 }
 

@@ -28,7 +28,7 @@ interface OtlpSpan {
   readonly status?: { readonly code?: number | string; readonly message?: string };
   readonly flags?: number;
 }
-interface OtlpLog { readonly severityText?: string; readonly body?: AnyValue; readonly attributes?: readonly KeyValue[]; readonly traceId?: string; readonly spanId?: string }
+interface OtlpLog { readonly severityText?: string; readonly body?: AnyValue; readonly attributes?: readonly KeyValue[]; readonly traceId?: string; readonly spanId?: string; readonly timeUnixNano?: string | number }
 export interface TracesRequest { readonly resourceSpans?: readonly { readonly resource?: Resource; readonly scopeSpans?: readonly { readonly scope?: { readonly name?: string }; readonly spans?: readonly OtlpSpan[] }[] }[] }
 export interface LogsRequest { readonly resourceLogs?: readonly { readonly resource?: Resource; readonly scopeLogs?: readonly { readonly logRecords?: readonly OtlpLog[] }[] }[] }
 
@@ -88,9 +88,9 @@ export function recordsOf(request: LogsRequest): CapturedRecord[] {
   }));
 }
 
-function recordOfLog({ severityText = 'info', body, attributes, traceId, spanId }: OtlpLog): CapturedRecord {
+function recordOfLog({ severityText = 'info', body, attributes, traceId, spanId, timeUnixNano }: OtlpLog): CapturedRecord {
   const ids = { ...(traceId ? { trace_id: traceId.toLowerCase() } : {}), ...(spanId ? { span_id: spanId.toLowerCase() } : {}) };
-  return recordOfFields({ ...attributesOf(attributes), ...ids, level: severityText, message: body === undefined ? '' : valueOf(body) });
+  return recordOfFields({ ...attributesOf(attributes), ...ids, level: severityText, message: body === undefined ? '' : valueOf(body), time: timeUnixNano === undefined ? undefined : millis(timeUnixNano) });
 }
 
 function serviceOf(resource: Resource | undefined): string | undefined {

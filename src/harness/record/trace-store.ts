@@ -5,7 +5,7 @@ import type { SpanListener } from './span-tap.js';
 /** Spans and records kept for one harness; what is older goes first. */
 const MAX_KEPT = 100_000;
 
-/** Everything one harness has heard, by trace. Tells its watchers when something is added. */
+/** Everything one harness has received, by trace. Tells its watchers when something is added. */
 export class TraceStore implements SpanListener {
   readonly #open = new Map<string, StartedSpan>();
   readonly #spans: FinishedSpan[] = [];

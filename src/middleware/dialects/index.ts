@@ -26,7 +26,7 @@ export const DIALECTS = {
   generic,
 } as const satisfies Record<string, Dialect>;
 
-/** A name of {@link DIALECTS}. */
+/** A name of docs/routes.md. */
 export type DialectName = keyof typeof DIALECTS;
 
 export type { Api, ChunkStream, Dialect, Field, Shape, TypedStream, UsagePaths } from './dialect.js';

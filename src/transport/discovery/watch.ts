@@ -11,6 +11,7 @@ export interface InstanceChange {
   readonly removed: readonly Instance[];
 }
 
+/** Called with each instance that has come, changed or gone. */
 export type InstanceListener = (change: InstanceChange) => void;
 
 /**
@@ -63,6 +64,7 @@ export class InstanceWatch implements AsyncIterable<readonly Instance[]> {
     this.onClose(this);
   }
 
+  /** The list of instances now, and again after each change, until the watch is closed. */
   async * [Symbol.asyncIterator](): AsyncGenerator<readonly Instance[], void, void> {
     let seen = -1;
     while (!this.#closed) {

@@ -31,6 +31,7 @@ export interface EngineTokens extends AsyncIterableIterator<EngineChunk, undefin
   /** Why generation ended: of several answers, the last that ended. Undefined before, and of an engine that does not tell. */
   readonly finishReason: EngineFinishReason | undefined;
   readonly usage: EngineUsage;
+  /** Returns this stream: it can be read once. */
   [Symbol.asyncIterator](): EngineTokens;
 }
 

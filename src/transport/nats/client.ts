@@ -116,7 +116,7 @@ const CODES: Readonly<Record<string, readonly [ErrorCode, string]>> = {
   ClosedConnectionError: ['ERR_CONNECT_FAILED', 'the NATS connection is closed'],
   DrainingConnectionError: ['ERR_CONNECT_FAILED', 'the NATS connection is draining'],
   PermissionViolationError: ['ERR_REQUEST_REJECTED', 'the NATS server does not permit it'],
-  InvalidSubjectError: ['ERR_ADDRESS_INVALID', 'it is no subject'],
+  InvalidSubjectError: ['ERR_ADDRESS_INVALID', 'it is not a valid NATS subject'],
 };
 
 /** Turns an error of the NATS client into one of ours; its own or a cause's name decides. */

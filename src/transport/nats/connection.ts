@@ -18,16 +18,23 @@ export interface NatsSubscription {
 /** A connected NATS client, as far as it is used here: `connect()` of `@nats-io/transport-node` gives one. */
 export interface NatsConnection {
   readonly info?: { readonly max_payload: number };
+  /** Sends a request and waits for the answer, at most `timeout` milliseconds. */
   request(subject: string, payload?: Uint8Array | string, options?: { timeout: number; headers?: NatsHeaders }): Promise<NatsMessage>;
+  /** Takes the messages of a subject; one of a queue group gets each. */
   subscribe(subject: string, options?: { queue?: string; callback?: (error: Error | null, message: NatsMessage) => void }): NatsSubscription;
+  /** Waits until the server has everything that was sent. */
   flush(): Promise<void>;
+  /** Whether the connection is closed for good. */
   isClosed(): boolean;
+  /** Closes the connection. */
   close(): Promise<void>;
 }
 
 /** The module `@nats-io/transport-node`, as far as it is used here. */
 export interface NatsModule {
+  /** Connects with the options of the client. */
   connect(options: Readonly<Record<string, unknown>>): Promise<NatsConnection>;
+  /** An empty set of message headers. */
   headers(): NatsHeaders;
 }
 

@@ -67,10 +67,12 @@ export class RoutedStream<T = unknown> implements ResponseStream<T> {
     return this.#attempt === undefined ? 0 : this.#attempt.number + 1;
   }
 
+  /** Returns this stream: it can be read once. */
   [Symbol.asyncIterator](): this {
     return this;
   }
 
+  /** The next item, of whichever worker answers now; throws what ended the stream. */
   next(): Promise<IteratorResult<T, undefined>> {
     if (this.#flowing) return this.#next();
     if (this.#first === undefined) return (this.#first = this.#begin());

@@ -2,6 +2,7 @@ import type { RoutedWorker } from './workers.js';
 
 /** How a router chooses among the workers of an endpoint. */
 export const ROUTER_MODES = ['round_robin', 'random', 'direct'] as const;
+/** One of `round_robin`, `random` and `direct`. */
 export type RouterMode = (typeof ROUTER_MODES)[number];
 
 /** What `router_mode` of a span says: Dynamo's names. */

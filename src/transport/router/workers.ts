@@ -16,6 +16,7 @@ export interface RoutedWorker {
 
 /** Where a router finds its workers; every `Discovery` is one, of the file store or of etcd. */
 export interface WorkerDiscovery {
+  /** The workers of `endpoint` (`namespace.component.endpoint`), kept up to date until the list is closed. */
   watch(endpoint: string): Promise<WorkerList>;
 }
 

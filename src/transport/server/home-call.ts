@@ -23,7 +23,7 @@ const HIGH_WATER = 65_536;
 const MAX_CONTROL_SIZE = 1024;
 const SENTINEL = encodeTwoPart(encodeStreamControl('sentinel'), undefined, { coalesceBelow: 64 });
 
-/** The worker's side of a response stream on a connection to its caller: says whose answer it is, writes frames, hears stop and kill. */
+/** The worker's side of a response stream on a connection to its caller: says whose answer it is, writes frames, receives stop and kill. */
 export class HomeCall {
   /** Settles when the socket is closed, whoever closed it. Never rejects. */
   readonly closed: Promise<void>;

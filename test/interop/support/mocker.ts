@@ -1,6 +1,6 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync, renameSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, utimesSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { PayloadCodecName, ServedEndpoint } from 'dynamo-tracing/transport';
@@ -50,9 +50,13 @@ export function announceLikeMocker(house: House, { namespace, component, endpoin
     .replace('"component":"backend"', `"component":"${component}"`).replace(/"instance_id":\d+/, `"instance_id":${instanceId}`).replace('"display_name":"tiny","slug":"tiny"', `"display_name":"${model}","slug":"${model}"`);
   const file = join(directory, [namespace, component, endpoint, instanceId.toString(16)].join('%2F'));
   const temporary = join(directory, '.tmp_00000000000000aa'); // Dynamo watches for files that are moved in
-  writeFileSync(temporary, text);
-  renameSync(temporary, file);
-  const alive = setInterval(() => utimesSync(file, new Date(), new Date()), 1000);
+  const publish = (): void => {
+    writeFileSync(temporary, text);
+    renameSync(temporary, file);
+  };
+  publish();
+  // On a machine so busy that its lifetime of ten seconds is over, Dynamo has removed it.
+  const alive = setInterval(() => (existsSync(file) ? utimesSync(file, new Date(), new Date()) : publish()), 1000);
   house.onClose(() => clearInterval(alive));
 }
 

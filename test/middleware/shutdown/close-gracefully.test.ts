@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { trace } from '@opentelemetry/api';
 import express from 'express';
 import fastify from 'fastify';
-import { closeGracefully, dynamoTracing } from 'dynamo-tracing';
+import { closeGracefully, createServer, dynamoTracing } from 'dynamo-tracing';
 import { dynamoTracing as fastifyTracing } from 'dynamo-tracing/fastify';
 import { RequestPlaneClient, RequestPlaneServer } from 'dynamo-tracing/transport';
 import { openResponses, openSessions } from '../../../src/middleware/open-responses.js';
@@ -26,6 +26,7 @@ const HTTP1: Record<string, (handler: Listener) => Server | Promise<Server>> = {
   'node:http': (handler) => createHttp({ keepAliveTimeout: 0 }, traced(handler)),
   'node:https': (handler) => createHttps({ ...tls, keepAliveTimeout: 0 }, traced(handler)),
   Express: (handler) => createHttp({ keepAliveTimeout: 0 }, express().use(middleware).use((req, res) => handler(req, res))),
+  'Express through createServer': (handler) => createServer(express().use(middleware).use((req, res) => handler(req, res)), { keepAliveTimeout: 0 }),
   Fastify: async (handler) => {
     const app = fastify({ keepAliveTimeout: 0 });
     await app.register(fastifyTracing, { logger: false });

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -159,6 +159,20 @@ describe('a model that takes tokens', () => {
     const folder = modelFolder(files);
     await expect(discovery.announceModel(WORKER, { name: 'tiny', input: 'tokens', files: folder })).rejects.toMatchObject({ code: 'ERR_OPTION_INVALID', path: 'model.files', file: join(folder, file) });
     expect(readdirSync(root)).toEqual(['model']);
+  });
+
+  test('says that @noble/hashes is missing when it is, before anything is written; a model that takes text does without', async () => {
+    jest.doMock('@noble/hashes/blake3.js', () => {
+      throw Object.assign(new Error('Cannot find module'), { code: 'MODULE_NOT_FOUND' });
+    });
+    try {
+      await expect(discovery.announceModel(WORKER, { name: 'tiny', input: 'tokens', files: modelFolder() })).rejects.toMatchObject({ code: 'ERR_DEPENDENCY_MISSING', package: '@noble/hashes' });
+      expect(readdirSync(root)).toEqual(['model']);
+      await discovery.announceModel(WORKER, { name: 'tiny' });
+      expect(names('mdc')).toEqual([FILE]);
+    } finally {
+      jest.dontMock('@noble/hashes/blake3.js');
+    }
   });
 
   test('is refused with a folder in the place of a file', async () => {

@@ -48,7 +48,7 @@ class DirectorySignal {
   /** `change` is a keep-alive as a rule, hundreds a second where there are many workers: the interval sees what it changed. */
   #onEvent(kind: string, name: string | null): void {
     if (kind !== 'rename') return;
-    // An event that names the directory itself: it was removed or moved, and this watcher hears nothing any more.
+    // An event that names the directory itself: it was removed or moved, and this watcher receives nothing any more.
     if (name === basename(this.directory)) this.#unwatch();
     this.#settling ??= setTimeout(() => {
       this.#settling = undefined;

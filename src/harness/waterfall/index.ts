@@ -1,0 +1,2 @@
+export { waterfallPage } from './page.js';
+export { waterfallSvg } from './svg.js';

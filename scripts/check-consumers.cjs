@@ -10,7 +10,7 @@ const esbuild = require('esbuild');
 const root = path.join(__dirname, '..');
 const pkg = require('../package.json');
 const entries = Object.entries(pkg.exports).filter(([, target]) => typeof target !== 'string').map(([subpath]) => subpath.replace(/^\./, pkg.name));
-const plain = entries.filter((entry) => !entry.endsWith('/jest'));
+const plain = entries.filter((entry) => !/\/(jest|register)$/.test(entry)); // those two do their work when they are loaded
 const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'dynamo-tracing-consumer-'));
 const run = (command, args, cwd = dir, env = {}) => execFileSync(command, args, { cwd, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'inherit'], encoding: 'utf8' });
 const write = (name, text) => fs.writeFileSync(path.join(dir, name), text);
@@ -99,6 +99,7 @@ try {
   });
   check('TypeScript node16, nodenext, bundler', () => {
     const source = `${plain.map((entry, i) => `import * as m${i} from '${entry}'; void m${i};`).join('\n')}
+      import '${pkg.name}/otel/register';
       import { dynamoTracing, type RequestTrace } from '${pkg.name}';
       const middleware = dynamoTracing({ lifecycleLevel: 'debug' }); void middleware;
       export function id(trace: RequestTrace): string { return trace.requestId; }

@@ -34,7 +34,7 @@ for (const name of names) {
 expect(size < 1_500_000, `the package is ${size} bytes large`);
 
 const LICENCES = new Set(['Apache-2.0', 'MIT', 'ISC', 'BSD-2-Clause', 'BSD-3-Clause']);
-const OPTIONAL = ['@nats-io/transport-node', '@noble/hashes', '@opentelemetry/context-async-hooks', '@opentelemetry/sdk-trace-base', 'prom-client'];
+const OPTIONAL = ['@nats-io/transport-node', '@noble/hashes', '@opentelemetry/context-async-hooks', '@opentelemetry/sdk-node', '@opentelemetry/sdk-trace-base', 'prom-client'];
 for (const name of [...Object.keys(pkg.peerDependencies), ...OPTIONAL]) {
   const { license, version } = JSON.parse(fs.readFileSync(path.join(root, 'node_modules', name, 'package.json'), 'utf8'));
   expect(LICENCES.has(license), `${name} has the licence ${license}`);

@@ -4,6 +4,7 @@
 const fs = require('node:fs');
 const path = require('node:path');
 
+process.env.OTEL_EXPORT_ENABLED = '0'; // loading `otel/register` starts telemetry
 const root = path.join(__dirname, '..');
 const { exports: entries } = require('../package.json');
 

@@ -11,7 +11,7 @@ import { connectWorkers } from './workers.js';
 /** The gateway until SIGTERM or SIGINT: stops accepting, lets requests in flight end for ten seconds, exits 0. A second signal cuts them. */
 async function main(): Promise<void> {
   const config = readConfig();
-  const stopTelemetry = startTelemetry();
+  const telemetry = startTelemetry();
   const fleet = config.upstream === undefined ? await connectWorkers(config) : undefined;
   const isServed = config.upstream === undefined ? (model: string) => model === config.model : await watchServedModels(config.upstream);
   const metrics = createMetrics({ isServed, exemplars: true });
@@ -34,7 +34,7 @@ async function main(): Promise<void> {
   signals.once('signal', () => hurry.abort());
   logger.info({ ...await closeGracefully(server, { signal: hurry.signal }) }, 'stopped');
   await fleet?.close();
-  await stopTelemetry();
+  await telemetry.shutdown();
 }
 
 main().then(() => process.exit(0), (error: unknown) => {

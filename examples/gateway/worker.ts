@@ -16,7 +16,7 @@ async function main(): Promise<void> {
   const { LISTEN = '127.0.0.1:0', ENDPOINT = 'dynamo.backend.generate', MODEL: model = '', MOCK_TOKEN_DELAY_MS = '2', DYN_DISCOVERY_BACKEND, DYN_SYSTEM_PORT = '-1' } = process.env;
   const at = LISTEN.lastIndexOf(':');
   const discovery = model !== '' || DYN_DISCOVERY_BACKEND !== undefined ? discoveryFromEnv() : undefined;
-  const stopTelemetry = startTelemetry();
+  const telemetry = startTelemetry();
   const metrics = createWorkerMetrics(model === '' ? {} : { labels: { model } });
   const server = new RequestPlaneServer({ host: LISTEN.slice(0, at), port: Number(LISTEN.slice(at + 1)), observer: metrics.observer });
   await server.listen();
@@ -36,7 +36,7 @@ async function main(): Promise<void> {
   // First, so that nobody sends a new request; those that are under way are served to their end.
   await discovery?.close();
   logger.info({ ...await closeGracefully(server) }, 'stopped');
-  await stopTelemetry();
+  await telemetry.shutdown();
 }
 
 /** Answers /metrics as the system server of Dynamo's workers does, until the process ends. */

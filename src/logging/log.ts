@@ -2,7 +2,7 @@ import type { Context } from '@opentelemetry/api';
 import { guarded, type Level } from '../internal/index.js';
 import { activeContext, getTraceScope, type TraceScope } from '../trace-context/index.js';
 import type { LogEntry, LogFields, LogSink } from './entry.js';
-import { emitOtelLog, hasOtelLogs } from './otel.js';
+import { emitOtelLog } from './otel.js';
 
 /** Hears every record of this process before any level is asked. */
 export type RecordListener = (entry: LogEntry) => void;
@@ -45,6 +45,6 @@ export class Log {
     if (!enabled) return;
     const written = options.alias === undefined ? entry : { ...entry, message: options.alias };
     guarded('logger', () => this.sink.write(written), undefined);
-    if (hasOtelLogs()) guarded('OpenTelemetry logs', () => emitOtelLog(written, ctx), undefined);
+    guarded('OpenTelemetry logs', () => emitOtelLog(written, ctx), undefined);
   }
 }

@@ -1,7 +1,6 @@
 import { Server } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
-import { trace } from '@opentelemetry/api';
-import { guarded, invalidOption, numberOption, optionalOption, readOptions, reportFault } from '../internal/index.js';
+import { flushOtel, invalidOption, numberOption, optionalOption, readOptions, within } from '../internal/index.js';
 import { flushLines } from '../logging/index.js';
 import { markLate } from './late-requests.js';
 import { isSession, openResponses, openSessions } from './open-responses.js';
@@ -51,7 +50,7 @@ const readCloseOptions = (options: unknown) => readOptions('closeGracefully', {
 /**
  * Closes a server: of `node:http`, `node:https` or `node:http2`, `app.server` of Fastify, what `app.listen` of Express returns, or a
  * worker. No connection is accepted any more, `dynamoTracing()` answers late requests with 503, idle connections are closed, and requests in
- * flight have `deadlineMs` to end; then they are cut. Spans and lines are written out before it resolves, within five seconds.
+ * flight have `deadlineMs` to end; then they are cut. Spans, log records, metrics and lines are written out before it resolves, within five seconds.
  * A server that is closed already resolves at once; a second call gets the result of the first.
  * @throws ERR_OPTION_INVALID
  */
@@ -67,7 +66,8 @@ export async function closeGracefully(server: Server | ClosableWorker, options?:
 
 async function closeAndFlush(server: Server | ClosableWorker, settings: Settings): Promise<CloseResult> {
   const result = await (server instanceof Server ? closeHttp(server, settings) : closeWorker(server, settings));
-  await flush();
+  await flushOtel(FLUSH_MS);
+  flushLines();
   return result;
 }
 
@@ -114,29 +114,4 @@ async function closeWorker(server: ClosableWorker, { deadlineMs }: Settings): Pr
   const late = setTimeout(() => (cut = server.payloads.inFlight), deadlineMs);
   await server.close({ graceMs: deadlineMs }).finally(() => clearTimeout(late));
   return { completed: before - cut, cut };
-}
-
-/** Whether `done` has come before the time is over and before the signal. It must not reject. */
-async function within(ms: number, done: Promise<void>, signal?: AbortSignal): Promise<boolean> {
-  let stop = (): void => undefined;
-  const over = new Promise<false>((resolve) => {
-    stop = () => resolve(false);
-  });
-  const timer = setTimeout(stop, ms);
-  signal?.addEventListener('abort', stop);
-  if (signal?.aborted === true) stop();
-  const isDone = await Promise.race([done.then(() => true), over]);
-  clearTimeout(timer);
-  signal?.removeEventListener('abort', stop);
-  return isDone;
-}
-
-async function flush(): Promise<void> {
-  type Flushable = { getDelegate?(): Flushable; forceFlush?(): unknown };
-  const flushed = guarded('forceFlush', () => {
-    const provider = trace.getTracerProvider() as Flushable;
-    return (provider.getDelegate?.() ?? provider).forceFlush?.();
-  }, undefined);
-  await within(FLUSH_MS, Promise.resolve(flushed).then(() => undefined, (error: unknown) => reportFault('forceFlush', error)));
-  flushLines();
 }

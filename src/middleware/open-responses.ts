@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Http2Session } from 'node:http2';
 import type { Socket } from 'node:net';
+import { onProcessEnd } from '../internal/index.js';
 
 /** A recorded response of Node's own that has not ended yet. */
 export interface OpenResponse extends OpenRecord {
@@ -18,9 +19,8 @@ export interface OpenRecord {
 const open = new Set<OpenRecord>();
 /** Those that have carried a request: Node does not tell which sessions a server has. */
 const sessions = new Set<Http2Session>();
-let isHooked = false;
 
-/** Adds a response until `noteClosed`. When the process exits, no `close` comes any more: what is open then is cut. */
+/** Adds a response until `noteClosed`. When the process ends, no `close` comes any more: what is open then is cut, and its record comes before what writes it out for good. */
 export function noteOpen(response: OpenRecord): void {
   open.add(response);
   const { carrier } = response;
@@ -28,10 +28,7 @@ export function noteOpen(response: OpenRecord): void {
     sessions.add(carrier);
     carrier.once('close', forgetSession);
   }
-  if (isHooked) return;
-  isHooked = true;
-  // Before the listeners of others, so that records and callbacks come before what writes them out for good.
-  process.prependOnceListener('exit', () => [...open].forEach((left) => left.cut()));
+  onProcessEnd(cutAll);
 }
 
 export function noteClosed(response: OpenRecord): void {
@@ -61,4 +58,8 @@ function serverOf(carrier: Socket | Http2Session | undefined): unknown {
 
 function forgetSession(this: Http2Session): void {
   sessions.delete(this);
+}
+
+function cutAll(): void {
+  for (const left of [...open]) left.cut();
 }

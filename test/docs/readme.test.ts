@@ -54,12 +54,13 @@ class Lines {
     child.stderr.setEncoding('utf8').on('data', (text: string) => (this.stderr += text));
   }
 
+  /** What the group of `pattern` is in the lines of both streams, as soon as they match. */
   async until(pattern: RegExp): Promise<string> {
     for (;;) {
-      const found = pattern.exec(this.stdout)?.[1];
+      const found = pattern.exec(`${this.stdout}\n${this.stderr}`)?.[1];
       if (found !== undefined) return found;
       if (this.child.exitCode !== null) throw new Error(`it ended: ${this.stderr}`);
-      await Promise.race([once(this.child.stdout, 'data'), this.closed]);
+      await Promise.race([once(this.child.stdout, 'data'), once(this.child.stderr, 'data'), this.closed]);
     }
   }
 }
@@ -78,6 +79,7 @@ describe('the examples of README.md', () => {
         const response = await fetch(`http://127.0.0.1:${port}/v1/chat/completions`, { method: 'POST', headers: { 'content-type': 'application/json', 'x-request-id': 'order-42' }, body: '{"model":"m","messages":[]}' });
         expect([response.status, response.headers.get('x-request-id')]).toEqual([200, 'order-42']);
         expect(await response.json()).toMatchObject({ id: 'chatcmpl-1' });
+        await said.until(/"(request completed)"/);
         expect(engine.requests[0]!.headers).toMatchObject({ 'x-request-id': 'order-42', 'request-id': response.headers.get('request-id') });
       });
       const completed = stderr.split('\n').filter((line) => line.includes('"request completed"')).map((line) => JSON.parse(line) as Record<string, unknown>);

@@ -29,7 +29,7 @@ test.each([
   `],
 ])('a gateway started as a program, %s: its spans and records pass the same assertions as in process', async (mode, tree) => {
   const collector = await harness.collector();
-  const exporting = { OTEL_EXPORT_ENABLED: '1', OTEL_EXPORTER_OTLP_ENDPOINT: collector.url, OTEL_BSP_SCHEDULE_DELAY: '50', DYN_LOG: 'info' };
+  const exporting = { ...collector.env, DYN_LOG: 'info' };
   const roles = mode === 'aggregated' ? ['backend'] : ['prefill', 'decode'];
   const workers = roles.map((role) => ExampleProcess.start('worker', { ...exporting, ENDPOINT: `dynamo.${role}.generate`, OTEL_SERVICE_NAME: role }));
   started.push(...workers);

@@ -105,3 +105,15 @@ describe('without a LoggerProvider', () => {
     expect(exporter.getFinishedLogRecords()).toEqual([]);
   });
 });
+
+it('a LoggerProvider registered with the API of 1.10 and later, which has logs itself, gets the records too', () => {
+  logs.disable();
+  const api = ((globalThis as Record<symbol, unknown>)[Symbol.for('opentelemetry.js.api.1')] ??= {}) as Record<string, unknown>;
+  api['logs'] = new LoggerProvider({ processors: [new SimpleLogRecordProcessor({ exporter })] });
+  try {
+    jsonLog().log.emit('info', 'app', 'text', {});
+  } finally {
+    delete api['logs'];
+  }
+  expect(exporter.getFinishedLogRecords().map(({ body }) => body)).toEqual(['text']);
+});

@@ -1,0 +1,1 @@
+export { startTelemetry, type SdkModule, type Telemetry, type TelemetryOptions } from './telemetry.js';

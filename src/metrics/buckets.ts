@@ -37,6 +37,7 @@ export const WORKER_BUCKETS = {
   work_handler_time_to_first_response_seconds: [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
   work_handler_permit_wait_seconds: [0.0001, 0.001, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60],
 } as const;
+/** Histograms of the worker, by name. */
 export type WorkerBucketName = keyof typeof WORKER_BUCKETS;
 
 const MAX_BUCKETS = 512;

@@ -76,6 +76,7 @@ export class RouteLabels {
 
 /** A label of the application: one value for all requests, or what a function returns for each one that has ended. */
 export type LabelSource<Ended> = string | ((ended: Ended) => string | number | boolean | undefined);
+/** How the value of each label of the application is found. */
 export type LabelSources<Ended> = Readonly<Record<string, LabelSource<Ended>>>;
 
 const LABEL_NAME = /^(?!__)[a-zA-Z_][a-zA-Z0-9_]*$/;

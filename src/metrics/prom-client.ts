@@ -37,6 +37,7 @@ export interface PromClient {
 /** A prom-client registry, as far as it is used here. */
 export interface MetricsRegistry {
   readonly contentType: string;
+  /** What a scrape is answered with. */
   metrics(): Promise<string>;
 }
 

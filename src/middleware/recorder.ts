@@ -263,10 +263,10 @@ export class RequestRecorder implements EndingListener {
     return { traceId: this.handle.traceId, spanId: this.handle.spanId, sampled: this.beginning.span.sampled };
   }
 
-  /** Calls a hook of the application. */
+  /** Calls a hook of the application, inside the request: what tells us of it (a framework's own promise, a Response's stream) may run outside. */
   #tell<K extends 'onReceived' | 'onCompleted' | 'onSystemCompleted'>(name: K, what: () => Parameters<NonNullable<Tracing[K]>>[0]): void {
     const hook = this.tracing[name] as ((told: unknown) => unknown) | undefined;
-    if (hook !== undefined) guarded(name, () => hook(what()), undefined);
+    if (hook !== undefined) guarded(name, () => this.handle.run(() => hook(what())), undefined);
   }
 
   #finishSpan(errorType: string | undefined, fields: SpanFields = {}): void {

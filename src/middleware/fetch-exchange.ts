@@ -108,6 +108,10 @@ export class FetchExchange implements OtherArrival {
       this.#end(COMPLETE); // Bun: a connection that was upgraded has no response
       return response;
     }
+    if (response.status === 0) {
+      this.#end(CUT); // Response.error(): no answer, and it cannot be made again
+      return response;
+    }
     try {
       this.res.take(response);
       recorder.headFollows(this.res);
@@ -120,7 +124,7 @@ export class FetchExchange implements OtherArrival {
       if (isBodyless) this.#end(COMPLETE);
       return own;
     } catch (error) {
-      reportFault('response', error); // an error response, whose status is 0, cannot be made again
+      reportFault('response', error);
       this.#end(COMPLETE);
       return response;
     }

@@ -56,7 +56,7 @@ describe('traceFetchHandler', () => {
     const failed = Response.error();
     expect(await traceFetchHandler(() => failed, QUIET)(ask())).toBe(failed);
     expect(await traceFetchHandler(() => undefined, QUIET)(ask())).toBeUndefined();
-    await tap.next('request completed', 2);
+    expect([await tap.next('request completed', 1), await tap.next('request completed', 2)]).toMatchObject([{ status: 'error', error_type: 'internal' }, { status: 'success' }]);
   });
 
   test('several cookies, status text and body stay', async () => {

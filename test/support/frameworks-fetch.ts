@@ -27,6 +27,7 @@ async function serve(handler: FetchHandler, req: IncomingMessage, res: ServerRes
   const init = { method: req.method!, headers, signal: left.signal, ...(hasBody ? { body: Readable.toWeb(req), duplex: 'half' as const } : {}) };
   try {
     const response = await handler(new Request(`http://localhost${req.url!}`, init));
+    if (res.destroyed) return void await response.body?.cancel();
     res.writeHead(response.status, Object.fromEntries(response.headers));
     if (response.body === null) res.end();
     else pipeline(Readable.fromWeb(response.body), res, () => undefined);

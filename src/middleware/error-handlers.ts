@@ -75,7 +75,7 @@ export function dynamoTracingHonoErrors(options?: Omit<ErrorHandlerOptions, 'ans
 /** The answer to an error as a `Response`. */
 export function errorResponse(error: unknown, request: Request, settings: { readonly overloadStatus?: number } = {}): Response {
   const { overloadStatus = ERROR_OPTIONS.overloadStatus(undefined, '') } = settings;
-  return answerWith(recordIn(recorderOfRequest(request), error, { overloadStatus }, { hasEnded: false, isLeft: request.signal.aborted }));
+  return answerWith(recordIn(recorderOfRequest(request), error, { overloadStatus }, { hasEnded: false, isLeft: (request as Partial<Request>).signal?.aborted === true }));
 }
 
 /** What is used of NestJS's `ArgumentsHost`. */

@@ -81,18 +81,23 @@ export class FetchExchange implements OtherArrival {
   readonly #left = (): void => this.#end(CANCELLED);
   readonly #open: OpenRecord = { carrier: undefined, cut: () => this.#end(CUT) };
 
-  constructor(readonly original: Request, readonly routeOf: () => string | undefined) {
+  /** Undefined for a request that is not of the form that the Fetch standard gives it: a host's own polyfill. Never throws. */
+  static of(request: Request, routeOf: () => string | undefined): FetchExchange | undefined {
+    return guarded('dynamoTracing', () => new FetchExchange(request, routeOf), undefined);
+  }
+
+  private constructor(readonly original: Request, readonly routeOf: () => string | undefined) {
     this.req = new FetchedRequest(original);
     this.url = originForm(original.url).replace(/^(?=[?#]|$)/, '/');
   }
 
   readonly watch = (recorder: RequestRecorder): void => {
-    this.#recorder = recorder;
+    const { signal } = this.original as Partial<Request>;
+    signal?.addEventListener('abort', this.#left, { once: true });
+    if (signal?.aborted === true) queueMicrotask(this.#left);
     noteRecorder(this.original, recorder);
     noteOpen(this.#open);
-    const { signal } = this.original;
-    signal.addEventListener('abort', this.#left, { once: true });
-    if (signal.aborted) queueMicrotask(this.#left);
+    this.#recorder = recorder;
     if (recorder.isInference) void this.#readBody(recorder).catch(() => undefined); // what breaks the body is told to the handler
   };
 
@@ -101,6 +106,10 @@ export class FetchExchange implements OtherArrival {
     const recorder = this.#recorder;
     if (recorder === undefined || !isResponse(response)) {
       this.#end(COMPLETE); // Bun: a connection that was upgraded has no response
+      return response;
+    }
+    if (response.status === 0) {
+      this.#end(CUT); // Response.error(): no answer, and it cannot be made again
       return response;
     }
     try {
@@ -115,7 +124,7 @@ export class FetchExchange implements OtherArrival {
       if (isBodyless) this.#end(COMPLETE);
       return own;
     } catch (error) {
-      reportFault('response', error); // an error response, whose status is 0, cannot be made again
+      reportFault('response', error);
       this.#end(COMPLETE);
       return response;
     }
@@ -139,13 +148,14 @@ export class FetchExchange implements OtherArrival {
     if (this.#isOver) return;
     this.#isOver = true;
     noteClosed(this.#open);
-    this.original.signal.removeEventListener('abort', this.#left);
+    (this.original as Partial<Request>).signal?.removeEventListener('abort', this.#left);
     this.#recorder?.ended(ending);
   }
 
   /** Reads a copy of the body: whatever the handler reads it by, and however often it looks at it, its own is untouched. */
   async #readBody(recorder: RequestRecorder): Promise<void> {
-    if (this.original.body === null || this.original.bodyUsed) return;
+    const { body, bodyUsed } = this.original as Partial<Request>;
+    if (body === null || body === undefined || bodyUsed === true) return;
     const reader = (this.original.clone().body as ReadableStream<Uint8Array> | null)?.getReader();
     for (let size = 0; reader !== undefined;) {
       const { done, value } = await reader.read();

@@ -4,6 +4,7 @@ import { errorResponse } from './error-handlers.js';
 import { FetchExchange, recorderOfRequest } from './fetch-exchange.js';
 import { readHandlerOptions, routeGetter, type TraceHandlerOptions } from './handler-options.js';
 import type { RequestTrace } from './request-trace.js';
+import { UNTRACED } from './untraced.js';
 
 /** A Fetch `Request` inside `traceFetchHandler`. */
 export type TracedFetchRequest<R extends Request = Request> = R & {
@@ -26,7 +27,11 @@ export function traceFetchHandler<R extends Request, A extends unknown[], T exte
   return async function tracedFetchHandler(this: unknown, request, ...args) {
     const next = async (): Promise<T> => handler.call(this, request as TracedFetchRequest<R>, ...args);
     if (recorderOfRequest(request) !== undefined) return next(); // a handler that is wrapped twice
-    const exchange = new FetchExchange(request, routeGetter(route, request));
+    const exchange = FetchExchange.of(request, routeGetter(route, request));
+    if (exchange === undefined) {
+      assignTrace(request, UNTRACED);
+      return next();
+    }
     return enterRequest(tracing, exchange, {
       keep: (trace) => assignTrace(request, trace),
       next: async () => {

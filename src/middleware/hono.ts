@@ -4,6 +4,7 @@ import { enterRequest, type Steps } from './begin.js';
 import { FetchExchange, noteRecorder, recorderOfRequest } from './fetch-exchange.js';
 import { readTracing, type DynamoTracingOptions } from './options.js';
 import { recorderOf } from './response-watch.js';
+import { UNTRACED } from './untraced.js';
 
 /** What is used of a Hono context, so that no version of Hono is asked for. */
 export interface HonoContextLike {
@@ -30,7 +31,7 @@ export function dynamoTracingHono(options?: DynamoTracingOptions<Request>): Hono
     if (recorderOfRequest(raw) !== undefined) return next().then(() => undefined);
     const node = nodePairOf(c.env);
     const routeOf = (): string | undefined => honoRoute(c.req, (node?.outgoing ?? exchange?.res)?.statusCode);
-    const exchange: FetchExchange | undefined = node === undefined ? new FetchExchange(raw, routeOf) : undefined;
+    const exchange: FetchExchange | undefined = node === undefined ? FetchExchange.of(raw, routeOf) : undefined;
     const steps: Steps<Promise<Response | undefined>> = {
       keep: (trace) => {
         c.set('trace', trace);
@@ -58,7 +59,11 @@ export function dynamoTracingHono(options?: DynamoTracingOptions<Request>): Hono
         return await Promise.resolve(exchange?.answered(response) ?? response);
       },
     };
-    if (node === undefined) return enterRequest(tracing, exchange as FetchExchange, steps);
+    if (exchange !== undefined) return enterRequest(tracing, exchange, steps);
+    if (node === undefined) {
+      steps.keep(UNTRACED);
+      return steps.next();
+    }
     return enterRequest(tracing, { req: node.incoming, res: node.outgoing, original: raw, url: node.incoming.url ?? '/', routeOf }, steps);
   };
 }

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { currentTrace, traceFetchHandler } from 'dynamo-tracing';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { currentTrace, traceFetchHandler, type TracedFetchRequest } from 'dynamo-tracing';
 import { CHAT, chat } from '../support/client.js';
 import { RecordTap } from '../support/records.js';
 import { until } from '../support/until.js';
@@ -56,7 +56,7 @@ describe('traceFetchHandler', () => {
     const failed = Response.error();
     expect(await traceFetchHandler(() => failed, QUIET)(ask())).toBe(failed);
     expect(await traceFetchHandler(() => undefined, QUIET)(ask())).toBeUndefined();
-    await tap.next('request completed', 2);
+    expect([await tap.next('request completed', 1), await tap.next('request completed', 2)]).toMatchObject([{ status: 'error', error_type: 'internal' }, { status: 'success' }]);
   });
 
   test('several cookies, status text and body stay', async () => {
@@ -170,6 +170,19 @@ describe('traceFetchHandler', () => {
     const body = chat({ pad });
     expect(await (await handler(ask({ body }))).json()).toEqual({ length: body.length });
     expect(await completed()).toMatchObject({ status: 'success' });
+  });
+
+  test.each<[string, object]>([
+    ['a relative URL', { url: CHAT, method: 'POST', headers: new Headers() }],
+    ['headers that cannot be read', { url: 'http://x/', method: 'GET', get headers() { throw new Error('planted'); } }],
+    ['no signal and no body', { url: `http://x${CHAT}`, method: 'POST', headers: new Headers() }],
+  ])('a request of a polyfill with %s reaches its handler', async (_title, request) => {
+    const fault = jest.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
+    try {
+      expect(await (await traceFetchHandler((given: TracedFetchRequest) => new Response(String(given === request && typeof given.trace.requestId)), QUIET)(request as Request)).text()).toBe('string');
+    } finally {
+      fault.mockRestore();
+    }
   });
 
   test('a handler that is wrapped twice has one record', async () => {

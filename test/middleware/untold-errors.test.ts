@@ -29,7 +29,7 @@ describe('an error that nobody of ours answers', () => {
     tap.stop();
   });
   const serve = async (given: Server): Promise<number> => (server = await listen(given)).port;
-  const koa = (...after: Koa.Middleware[]): Server => koaBehind(async (_ctx, next) => next(), ...after);
+  const koa = (...after: Koa.Middleware[]): Server => koaBehind(async (_ctx, next) => { await next(); }, ...after);
   const koaBehind = (before: Koa.Middleware, ...after: Koa.Middleware[]): Server => {
     const app = new Koa();
     app.silent = true;
@@ -47,7 +47,7 @@ describe('an error that nobody of ours answers', () => {
   });
 
   test('Koa: answered by a middleware that stands before us, it is told once', async () => {
-    const before: Koa.Middleware = async (ctx, next) => next().catch(() => { ctx.status = 500; });
+    const before: Koa.Middleware = async (ctx, next) => { await next().catch(() => { ctx.status = 500; }); };
     const answer = await post(await serve(koaBehind(before, () => { throw planted; })));
     expect([answer.status, await tap.next('request completed'), told]).toMatchObject([500, { status: 'error', error_type: 'internal' }, [planted]]);
   });
@@ -77,7 +77,7 @@ describe('an error that nobody of ours answers', () => {
   });
 
   test('Koa: dynamoTracingErrors({ answer: false }) leaves the answer to those before it', async () => {
-    const own: Koa.Middleware = async (ctx, next) => next().catch(() => { ctx.status = 418; });
+    const own: Koa.Middleware = async (ctx, next) => { await next().catch(() => { ctx.status = 418; }); };
     const answer = await post(await serve(koa(own, koaErrors({ answer: false }) as Koa.Middleware, () => { throw planted; })));
     expect([answer.status, await tap.next('request completed'), told]).toMatchObject([418, { status: 'error', error_type: 'internal' }, [planted]]);
   });

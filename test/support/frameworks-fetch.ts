@@ -1,7 +1,6 @@
 /** The contract's servers whose handlers answer a Request with a Response. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { pipeline, Readable } from 'node:stream';
-import type { ReadableStream as WebStream } from 'node:stream/web';
 import { createAdaptorServer } from '@hono/node-server';
 import { traceFetchHandler } from 'dynamo-tracing';
 import type { Framework, TestAppOptions } from './frameworks.js';
@@ -27,6 +26,7 @@ async function serve(handler: FetchHandler, req: IncomingMessage, res: ServerRes
   const init = { method: req.method!, headers, signal: left.signal, ...(hasBody ? { body: Readable.toWeb(req), duplex: 'half' as const } : {}) };
   try {
     const response = await handler(new Request(`http://localhost${req.url!}`, init));
+    if (res.destroyed) return await response.body?.cancel();
     res.writeHead(response.status, Object.fromEntries(response.headers));
     if (response.body === null) res.end();
     else pipeline(Readable.fromWeb(response.body), res, () => undefined);

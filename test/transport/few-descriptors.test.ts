@@ -16,7 +16,7 @@ const isLinux = process.platform === 'linux';
   });
   afterEach(() => rmSync(root, { recursive: true, force: true }));
 
-  it('reads the records of 3000 workers, and its caps on connections are shares of its descriptors', async () => {
+  it('reads the records of 3000 workers, and its caps on connections and on callers that say nothing are shares of its descriptors', async () => {
     const directory = join(root, 'v1', 'instances');
     mkdirSync(directory, { recursive: true });
     for (let id = 1; id <= 3000; id += 1) {
@@ -24,6 +24,6 @@ const isLinux = process.platform === 'linux';
       writeFileSync(join(directory, fileNameOf(`dynamo/backend/generate/${id.toString(16)}`)), JSON.stringify(record));
     }
     const { stdout } = await promisify(execFile)('sh', ['-c', 'ulimit -n 128 && exec "$@"', 'sh', process.execPath, '--import', 'tsx', join(__dirname, 'few-descriptors.ts'), root]);
-    expect(JSON.parse(stdout)).toEqual({ instances: 3000, poolSize: 32, connectLimit: 32, workerPoolSize: 64, maxConnections: 32, callHomeConnectLimit: 32 });
+    expect(JSON.parse(stdout)).toEqual({ instances: 3000, poolSize: 32, connectLimit: 32, workerPoolSize: 64, maxConnections: 32, callHomeConnectLimit: 32, silentCallers: 64 });
   }, 60_000);
 });

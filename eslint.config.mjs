@@ -3,7 +3,7 @@ import { defineConfig } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
 const nodeGlobals = Object.fromEntries(
-  ['require', 'module', '__dirname', 'console', 'process', 'performance', 'setTimeout', 'setImmediate', 'clearTimeout', 'URL', 'Buffer', 'AbortController', 'AbortSignal', 'fetch', 'FormData', 'Headers', 'Blob']
+  ['require', 'module', '__dirname', 'console', 'process', 'performance', 'setTimeout', 'setImmediate', 'clearTimeout', 'URL', 'Buffer', 'AbortController', 'AbortSignal', 'fetch', 'FormData', 'Headers', 'Blob', 'Response']
     .map((name) => [name, 'readonly']),
 );
 

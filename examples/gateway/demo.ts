@@ -30,7 +30,7 @@ interface Request {
   /** Fields of the completion record. */
   readonly completed: Parameters<typeof assertCompletedOnce>[1];
   /** What is true of it beyond that; returns a line that says so. */
-  check(trace: HarnessTrace, response: Response): string;
+  readonly check: (trace: HarnessTrace, response: Response) => string;
 }
 
 const requests: readonly Request[] = [

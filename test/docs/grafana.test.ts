@@ -6,8 +6,8 @@ import { FRONTEND, SYSTEM, WORKER, type Family } from '../../src/metrics/familie
 
 const FOLDER = join(__dirname, '..', '..', 'examples', 'grafana');
 const read = (name: string): string => readFileSync(join(FOLDER, name), 'utf8');
-const dashboard = JSON.parse(read('dashboard.json'));
-const alerts = parse(read('alerts.yaml'));
+const dashboard = JSON.parse(read('dashboard.json')) as { uid: string; panels: { title: string; datasource?: { type: string }; targets?: { expr: string }[] }[] };
+const alerts = parse(read('alerts.yaml')) as { groups: { rules: { alert: string; expr: string }[] }[] };
 
 /** Every series that Prometheus has of a metric, with its labels. */
 const series = new Map<string, readonly string[]>();
@@ -33,14 +33,14 @@ function unknownIn(expression: string): string[] {
 }
 
 describe('examples/grafana', () => {
-  const panels: { title: string; datasource?: { type: string }; targets?: { expr: string }[] }[] = dashboard.panels;
+  const { panels } = dashboard;
   const expressions = panels.filter(({ datasource }) => datasource?.type === 'prometheus').flatMap(({ title, targets = [] }) => targets.map(({ expr }) => [title, expr] as const));
 
   test.each(expressions)('the panel %s asks for metrics and labels that there are: %s', (_title, expr) => {
     expect(unknownIn(expr)).toEqual([]);
   });
 
-  test.each<[string, string]>(alerts.groups.flatMap(({ rules }: { rules: { alert: string; expr: string }[] }) => rules.map(({ alert, expr }) => [alert, expr])))('the alert %s asks for metrics and labels that there are', (_alert, expr) => {
+  test.each<[string, string]>(alerts.groups.flatMap(({ rules }) => rules.map(({ alert, expr }): [string, string] => [alert, expr])))('the alert %s asks for metrics and labels that there are', (_alert, expr) => {
     expect(unknownIn(expr)).toEqual([]);
   });
 
@@ -63,8 +63,8 @@ describe('examples/grafana', () => {
   });
 
   test('panels and links name data sources that are provisioned', () => {
-    const { datasources } = parse(read('provisioning/datasources/sources.yaml'));
-    const known = new Set(datasources.map(({ uid }: { uid: string }) => uid));
+    const { datasources } = parse(read('provisioning/datasources/sources.yaml')) as { datasources: { uid: string }[] };
+    const known = new Set(datasources.map(({ uid }) => uid));
     const used = [...`${read('dashboard.json')}${read('provisioning/datasources/sources.yaml')}`.matchAll(/(?:"uid": "|datasourceUid: )(prometheus|tempo|loki|[\w-]+)/g)].map(([, uid]) => uid!).filter((uid) => uid !== dashboard.uid);
     expect([...new Set(used)].filter((uid) => !known.has(uid))).toEqual([]);
   });

@@ -69,7 +69,7 @@ export function nestFramework(platform: Platform): Framework {
       let app: INestApplication;
       if (platform === 'fastify') {
         app = await NestFactory.create<NestFastifyApplication>(module, new FastifyAdapter({ bodyLimit: 1024 * 1024 }), { logger: false });
-        await (app as NestFastifyApplication).register(fastifyTracing as never, options.tracing ?? {});
+        await (app as NestFastifyApplication).register(fastifyTracing, options.tracing ?? {});
       } else {
         app = await NestFactory.create(module, { logger: false, bodyParser: false });
         app.use(dynamoTracing(options.tracing), express.json({ limit: '1mb' }));

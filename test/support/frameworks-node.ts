@@ -18,7 +18,7 @@ import { routeOf } from './route-of.js';
 import { listen } from './serving.js';
 
 const MAX_BODY = 1024 * 1024;
-const PARSER = express.json({ limit: MAX_BODY });
+const PARSER: (req: IncomingMessage, res: ServerResponse, next: (error?: Error) => void) => void = express.json({ limit: MAX_BODY });
 type Parsed = IncomingMessage & { body?: unknown };
 
 function parse(req: IncomingMessage, res: ServerResponse): Promise<void> {

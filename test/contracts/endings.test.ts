@@ -255,16 +255,18 @@ describe.each(FRAMEWORKS)('how a request ends, on $name', ({ name, start }) => {
     expect(tap.entries.map((entry) => [entry.message, entry.level, entry.scope?.logFields?.['method']])).toEqual([['http response sent', 'debug', 'HEAD']]);
   });
 
-  // @hono/node-server 2.1 forgets for HEAD that the handler has answered by itself, and destroys the response.
-  (name.startsWith('Hono') ? test.skip : test)('a HEAD request on an inference route ends once, as a GET would, and what is not sent of a body is harmless', async () => {
-    const path = '/v1/files/f-1/content';
-    const port = await serve({ raw: { [path]: (_req, res) => {
-      res.write('some');
-      res.end('more');
-    } } });
-    expect(await send(port, { method: 'HEAD', path })).toMatchObject({ status: 200, body: '' });
-    expect(await completed()).toMatchObject({ status: 'success', endpoint: 'files', method: 'HEAD' });
-  });
+  // Not on Hono: for HEAD, @hono/node-server 2.1 forgets that the handler has answered by itself, and destroys the response.
+  if (!name.startsWith('Hono')) {
+    test('a HEAD request on an inference route ends once, as a GET would, and what is not sent of a body is harmless', async () => {
+      const path = '/v1/files/f-1/content';
+      const port = await serve({ raw: { [path]: (_req, res) => {
+        res.write('some');
+        res.end('more');
+      } } });
+      expect(await send(port, { method: 'HEAD', path })).toMatchObject({ status: 200, body: '' });
+      expect(await completed()).toMatchObject({ status: 'success', endpoint: 'files', method: 'HEAD' });
+    });
+  }
 
   test('what the handler knows better stands in the record', async () => {
     const port = await serve({ raw: { [CHAT]: (_req, res, trace) => {

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { TLSSocket } from 'node:tls';
 import { RequestPlaneClient, RequestPlaneServer, tcpNetwork, type Network, type TlsOptions } from '../../../src/transport/index.js';
 
-// Runs in a network namespace of its own, started by keep-alive.test.ts: opens a stream over TCP and one over TLS, takes the address of
+// Runs in a network namespace of its own, started by keep-alive.load.test.ts: opens a stream over TCP and one over TLS, takes the address of
 // both ends away, so that nothing arrives and nobody says so, and prints how both sides of each stream ended. (A queue that drops
 // everything would not do: Linux does not count a question that it dropped itself.)
 const HOST = '10.9.0.1';

@@ -29,7 +29,7 @@ export interface Holding {
 export function bundlePrograms(folder: string): void {
   mkdirSync(folder, { recursive: true });
   symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
-  const alias = Object.fromEntries(['index', 'transport', 'metrics'].map((name) => [name === 'index' ? 'dynamo-tracing' : `dynamo-tracing/${name}`, `./src/${name}.ts`]));
+  const alias = Object.fromEntries(['index', 'transport', 'metrics', 'otel'].map((name) => [name === 'index' ? 'dynamo-tracing' : `dynamo-tracing/${name}`, `./src/${name}.ts`]));
   buildSync({
     absWorkingDir: ROOT, entryPoints: ['main', 'worker'].map((name) => `examples/gateway/${name}.ts`), outdir: folder, alias,
     bundle: true, packages: 'external', platform: 'node', target: 'node20', format: 'cjs', logLevel: 'error',

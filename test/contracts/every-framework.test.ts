@@ -3,7 +3,8 @@ import { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { context, trace as otel } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
-import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base';
+// The names that both lines of the SDK have, 2.x and 3.x.
+import { InMemorySpanExporter, SimpleSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { currentTrace, currentTraceContext } from 'dynamo-tracing';
 import { CHAT, chat, open, post, rawRequest, received, send } from '../support/client.js';
@@ -31,8 +32,11 @@ describe.each(EVERY_FRAMEWORK)('on $name', ({ name, start }) => {
   let server: TestServer;
 
   beforeAll(() => {
+    // In place of what test:matrix has registered.
+    context.disable();
+    otel.disable();
     context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
-    otel.setGlobalTracerProvider(new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] }));
+    otel.setGlobalTracerProvider(new TracerProvider({ spanProcessors: [new SimpleSpanProcessor({ exporter })] }));
   });
   afterAll(() => {
     context.disable();

@@ -1,6 +1,6 @@
 /** A discovery of the application's own: what it throws, yields or never says costs a request at most a coded error. */
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
-import { Router, type RoutedStream } from 'dynamo-tracing/transport';
+import { Router } from 'dynamo-tracing/transport';
 import type { Instance } from '../../src/transport/discovery/index.js';
 import { afterTest, cleanUp, collect, failure, makeClient, serve, type TestWorker } from '../transport/support.js';
 

@@ -40,7 +40,7 @@ export interface WorkerList {
 
 function workerOfInstance({ instanceId, transport, codec }: Instance): RoutedWorker {
   const { plane, address } = reach(transport);
-  return { workerId: instanceId, plane, address, codec };
+  return Object.freeze({ workerId: instanceId, plane, address, codec }); // handed out to hooks, and shared by all requests
 }
 
 /** Reads workers given by hand; those without a codec of their own get `codec`. @throws ERR_OPTION_INVALID, ERR_ADDRESS_INVALID */
@@ -54,7 +54,7 @@ function readStaticWorker(given: unknown, codec: PayloadCodecName, path: string)
   if (!isTransport(transport)) throw invalidOption(path, 'an address, { tcp }, { nats_tcp } or an instance', given);
   if ('tcp' in transport) parseWorkerAddress(transport.tcp);
   const { plane, address } = reach(transport);
-  if (instance === undefined) return { workerId: idIn(plane, address), plane, address, codec };
+  if (instance === undefined) return Object.freeze({ workerId: idIn(plane, address), plane, address, codec });
   if (instanceIdOption(instance.instanceId, `${path}.instanceId`) === undefined) throw invalidOption(`${path}.instanceId`, 'a BigInt from 0 to 2^64 - 1', undefined);
   return workerOfInstance(instance);
 }

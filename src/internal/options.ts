@@ -71,9 +71,9 @@ export function optionalOption<T>(wanted: string, test: (value: unknown) => bool
   };
 }
 
-/** A function that decides something now: an async one cannot. */
-export function decisionOption<T extends (...args: never[]) => unknown>(): OptionReader<T | undefined> {
-  return optionalOption<T>('a function that answers at once (not an async one)', (value) => typeof value === 'function' && !isAsyncFunction(value));
+/** A function that decides something now: an async one cannot. `or` says what else it may be. */
+export function decisionOption<T extends (...args: never[]) => unknown>(or = ''): OptionReader<T | undefined> {
+  return optionalOption<T>(`${or}a function that answers at once (not an async one)`, (value) => typeof value === 'function' && !isAsyncFunction(value));
 }
 
 export function functionOption<T extends (...args: never[]) => unknown>(): OptionReader<T | undefined> {

@@ -33,6 +33,10 @@ export const ATTRIBUTES = {
   errorType: 'error.type',
 } as const;
 
+const PLACE = 'OpenTelemetry metrics';
+/** A provider of somebody's own may return a promise: nobody else would look at its rejection. */
+const watched = <T>(result: T): T => guarded(PLACE, () => result, result);
+
 type Instruments = Readonly<Record<keyof typeof GEN_AI, Histogram>>;
 
 /**
@@ -45,7 +49,7 @@ export class GenAiMetrics {
 
   /** Never throws. */
   record(ended: EndedRequest, models: ModelLabels, own: Labels): void {
-    guarded('OpenTelemetry metrics', () => {
+    guarded(PLACE, () => {
       const instruments = this.#current();
       if (instruments !== undefined) record(instruments, ended, attributesOf(ended, models, own));
     }, undefined);
@@ -56,7 +60,7 @@ export class GenAiMetrics {
     if (provider === this.#provider) return this.#instruments;
     this.#provider = provider;
     this.#instruments = undefined; // stays so when the provider throws: it is asked once
-    const meter = provider.getMeter('dynamo-tracing', VERSION);
+    const meter = watched(provider.getMeter('dynamo-tracing', VERSION));
     if (meter !== createNoopMeter()) this.#instruments = make(meter);
     return this.#instruments;
   }
@@ -65,7 +69,7 @@ export class GenAiMetrics {
 function make(meter: Meter): Instruments {
   const histogram = (key: keyof typeof GEN_AI): Histogram => {
     const { name, unit, description, boundaries } = GEN_AI[key];
-    return meter.createHistogram(name, { unit, description, advice: { explicitBucketBoundaries: [...boundaries] } });
+    return watched(meter.createHistogram(name, { unit, description, advice: { explicitBucketBoundaries: [...boundaries] } }));
   };
   return { duration: histogram('duration'), firstToken: histogram('firstToken'), perToken: histogram('perToken'), tokens: histogram('tokens') };
 }
@@ -86,10 +90,11 @@ function attributesOf(ended: EndedRequest, models: ModelLabels, own: Labels): At
 /** Times in seconds. The conventions know the times of tokens for successful responses only, and no estimated counts. */
 function record({ duration, firstToken, perToken, tokens }: Instruments, ended: EndedRequest, attributes: Attributes): void {
   const { elapsedMs, ttftMs, inputTokens, outputTokens, outputTokensEstimated, status, errorType } = ended;
-  duration.record(elapsedMs / 1000, status === 'success' ? attributes : { ...attributes, [ATTRIBUTES.errorType]: errorType });
-  if (inputTokens !== undefined) tokens.record(inputTokens, { ...attributes, [ATTRIBUTES.tokenType]: 'input' });
-  if (outputTokens !== undefined && outputTokensEstimated !== true) tokens.record(outputTokens, { ...attributes, [ATTRIBUTES.tokenType]: 'output' });
+  const tell = (histogram: Histogram, value: number, labels: Attributes): void => guarded(PLACE, () => histogram.record(value, labels), undefined);
+  tell(duration, elapsedMs / 1000, status === 'success' ? attributes : { ...attributes, [ATTRIBUTES.errorType]: errorType });
+  if (inputTokens !== undefined) tell(tokens, inputTokens, { ...attributes, [ATTRIBUTES.tokenType]: 'input' });
+  if (outputTokens !== undefined && outputTokensEstimated !== true) tell(tokens, outputTokens, { ...attributes, [ATTRIBUTES.tokenType]: 'output' });
   if (status !== 'success' || ttftMs === undefined) return;
-  firstToken.record(ttftMs / 1000, attributes);
-  if (outputTokens !== undefined && outputTokens > 1) perToken.record((elapsedMs - ttftMs) / (outputTokens - 1) / 1000, attributes);
+  tell(firstToken, ttftMs / 1000, attributes);
+  if (outputTokens !== undefined && outputTokens > 1) tell(perToken, (elapsedMs - ttftMs) / (outputTokens - 1) / 1000, attributes);
 }

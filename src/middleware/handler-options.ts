@@ -1,4 +1,4 @@
-import { booleanOption, invalidOption } from '../internal/index.js';
+import { booleanOption, decided, decisionOption } from '../internal/index.js';
 import { readTracing, type DynamoTracingOptions, type Tracing } from './options.js';
 
 /** Options of `traceRequests()` and `traceFetchHandler()`: those of `dynamoTracing()`, whose functions are given an `R`, and two of their own. */
@@ -15,16 +15,18 @@ export interface HandlerSettings<R> {
   readonly answerErrors: boolean;
 }
 
+const routeOption = decisionOption('a text, or ');
+
 /** @throws ERR_OPTION_INVALID */
 export function readHandlerOptions<R>(owner: string, { route, answerErrors, ...rest }: TraceHandlerOptions<R> = {}): HandlerSettings<R> {
-  if (route !== undefined && typeof route !== 'string' && typeof route !== 'function') throw invalidOption(`${owner}.route`, 'a text or a function', route);
+  if (typeof route !== 'string') routeOption(route, `${owner}.route`);
   return { tracing: readTracing(owner, rest as DynamoTracingOptions), route, answerErrors: booleanOption(false)(answerErrors, `${owner}.answerErrors`) };
 }
 
 /** The route of a request, asked for when the head is written. */
 export function routeGetter<R>(route: TraceHandlerOptions<R>['route'], request: R): () => string | undefined {
   return () => {
-    const found: unknown = typeof route === 'function' ? route(request) : route;
+    const found: unknown = typeof route === 'function' ? decided('route', () => route(request), undefined) : route;
     return typeof found === 'string' ? found : undefined;
   };
 }

@@ -1,4 +1,5 @@
 import { guarded } from '../internal/index.js';
+import { errorFields } from '../logging/index.js';
 import { carrierOf } from '../trace-context/index.js';
 import { onBodyEnd } from './body-end.js';
 import { ClientCall } from './call.js';
@@ -13,7 +14,8 @@ export async function tracedFetch(input: string | URL | Request, init?: RequestI
   const started = guarded('tracedFetch', () => begin(input, init), undefined);
   if (started === undefined) return fetch(input, init);
   const { call, headers, signal } = started;
-  const failed = (error: unknown): void => call.end({ error, aborted: isAborted(signal) });
+  // Called by a stream's event too, which must not be thrown into: the reason of a signal may be anything.
+  const failed = (error: unknown): void => guarded('tracedFetch', () => call.end({ error, aborted: isAborted(signal) }), undefined);
   let response: Response;
   try {
     response = await call.run(() => send(input, init, headers));
@@ -37,13 +39,18 @@ function begin(input: string | URL | Request, init: RequestInit | undefined): St
   const address = String(isRequest(input) ? input.url : input);
   const headers = readHeaders(init?.headers ?? request?.headers);
   if (headers === undefined || !URL.canParse(address)) return undefined;
+  const signal = init?.signal ?? request?.signal; // read before the span begins: code of others may throw
   const call = ClientCall.begin(init?.method ?? request?.method ?? 'GET', new URL(address), carrierOf(headers));
-  return call === undefined ? undefined : { call, headers, signal: init?.signal ?? request?.signal };
+  return call === undefined ? undefined : { call, headers, signal };
 }
 
 function send(input: string | URL | Request, init: RequestInit | undefined, headers: Headers): Promise<Response> {
-  // A Request may stand in the place of init too; a spread would lose all that it says.
-  return init !== undefined && isRequest(init) ? fetch(new Request(input, init), { headers }) : fetch(input, { ...init, headers });
+  // A Request or an object of a class may stand in the place of init too; a spread would lose what its getters say.
+  return isPlain(init) ? fetch(input, { ...init, headers }) : fetch(new Request(input, init), { headers });
+}
+
+function isPlain(init: unknown): boolean {
+  return init === undefined || init === null || [Object.prototype, null].includes(Object.getPrototypeOf(init) as object | null);
 }
 
 function watch(call: ClientCall, response: Response, failed: (error: unknown) => void): void {
@@ -69,5 +76,5 @@ function isRequest(value: unknown): value is Request {
 
 /** A timeout is a failure of the call, any other abort is the caller's wish. */
 function isAborted(signal: AbortSignal | null | undefined): boolean {
-  return signal?.aborted === true && (signal.reason as { name?: unknown } | undefined)?.name !== 'TimeoutError';
+  return signal?.aborted === true && errorFields(signal.reason)['error_name'] !== 'TimeoutError';
 }

@@ -1,5 +1,6 @@
 import type { Context } from '@opentelemetry/api';
 import { guarded } from '../internal/index.js';
+import { errorFields } from '../logging/index.js';
 import { activeContext, carrierOf, isTracingSuppressed, runInContext, type HeaderRecord } from '../trace-context/index.js';
 import { ClientCall } from './call.js';
 
@@ -95,5 +96,5 @@ function upgraded(call: ClientCall, status: unknown): void {
 }
 
 function failed(call: ClientCall, error: unknown): void {
-  call.end({ error, aborted: (error as Error | undefined)?.name === 'AbortError' });
+  call.end({ error, aborted: errorFields(error)['error_name'] === 'AbortError' });
 }

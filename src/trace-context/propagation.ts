@@ -1,5 +1,5 @@
 import { isSpanContextValid, trace, type Context, type SpanContext, type TextMapGetter, type TextMapPropagator, type TextMapSetter } from '@opentelemetry/api';
-import { booleanOption, readOptions } from '../internal/index.js';
+import { booleanOption, guarded, readOptions } from '../internal/index.js';
 import { carrierOf, type Carrier, type CarrierReader, type CarrierTarget } from './carrier.js';
 import { activeContext, currentTraceContext, type DistributedTraceContext } from './context.js';
 import { isTracingSuppressed } from './suppress.js';
@@ -63,10 +63,11 @@ export function traceHeaders(ctx: Context = activeContext()): TraceHeaders {
 
 /**
  * Writes {@link traceHeaders} into headers of any kind and returns them. What they held of another trace or request under those
- * names is replaced; a `tracestate` with nothing in its place is removed, an `x-request-id` becomes the canonical id.
+ * names is replaced; a `tracestate` with nothing in its place is removed, an `x-request-id` becomes the canonical id. Headers that
+ * refuse to be written, as a frozen object does, are reported once and returned as they are.
  */
 export function injectTrace<T extends CarrierTarget>(headers: T, ctx: Context = activeContext()): T {
-  writeTraceHeaders(carrierOf(headers), traceHeaders(ctx));
+  guarded('injectTrace', () => writeTraceHeaders(carrierOf(headers), traceHeaders(ctx)), undefined);
   return headers;
 }
 
@@ -124,12 +125,12 @@ export class DynamoPropagator implements TextMapPropagator {
 
 /**
  * A propagator for an edge that is open to the internet: extracts nothing, so that no instrumentation continues a stranger's
- * trace, and injects what `inner` does (default: a {@link DynamoPropagator}).
+ * trace, and injects what `inner` does (default: a {@link DynamoPropagator}). What `inner` throws is reported once.
  */
 export function untrustedPropagator(inner: TextMapPropagator = new DynamoPropagator()): TextMapPropagator {
   return {
-    inject: (ctx, carrier, setter) => inner.inject(ctx, carrier, setter),
+    inject: (ctx, carrier, setter) => guarded('untrustedPropagator', () => inner.inject(ctx, carrier, setter), undefined),
     extract: (ctx) => ctx,
-    fields: () => inner.fields(),
+    fields: () => guarded('untrustedPropagator', () => inner.fields(), []),
   };
 }

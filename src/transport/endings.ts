@@ -1,5 +1,6 @@
 import { DynamoTracingError, isDynamoTracingError, type ErrorCode } from '../errors/index.js';
 import type { Ack, FrameRefusal } from '../protocol/index.js';
+import { reasonOf } from './abort.js';
 import type { StreamEnd } from './types.js';
 
 /** A promise that is settled from outside. */
@@ -18,7 +19,7 @@ export class Deferred<T> {
 
 /** The caller's signal aborted. */
 export function cancelled(signal?: AbortSignal): DynamoTracingError {
-  return new DynamoTracingError('ERR_CANCELLED', 'the request was cancelled by its caller', { cause: signal?.reason });
+  return new DynamoTracingError('ERR_CANCELLED', 'the request was cancelled by its caller', { cause: reasonOf(signal) });
 }
 
 export function closed(message = 'the client is closed'): DynamoTracingError {

@@ -1,5 +1,7 @@
 import { Duplex } from 'node:stream';
+import { isPromise } from 'node:util/types';
 import { DynamoTracingError } from '../errors/index.js';
+import { guarded, reportFault } from '../internal/index.js';
 import { closed } from './endings.js';
 import { Deadline } from './deadline.js';
 import type { Network, NetworkListener, NetworkTarget } from './types.js';
@@ -11,10 +13,13 @@ interface SocketExtras {
   unref?(): void;
 }
 
-/** Opens a connection. Never throws: what a network throws comes as the connection's `error`, so that there is one way to fail. */
+/** Opens a connection. Never throws: what a network throws, or returns in the place of a connection, comes as the connection's `error`, so that there is one way to fail. */
 export function openSocket(network: Network, target: NetworkTarget): Duplex {
   try {
-    return network.connect(target);
+    const socket: unknown = network.connect(target);
+    if (hasMethods(socket, ['on', 'once', 'write', 'end', 'cork', 'resume', 'destroy'])) return socket as Duplex;
+    if (isPromise(socket)) socket.catch(() => undefined); // nobody waits for it
+    throw new TypeError('the network returned no connection');
   } catch (cause) {
     return new Duplex().destroy(cause instanceof Error ? cause : new Error('the network threw what is no error', { cause }));
   }
@@ -44,7 +49,9 @@ export class LazyListener {
     const { host, port } = this.address;
     try {
       this.#opening ??= this.network.listen(host, port, this.onConnection);
-      return (this.#bound = await this.#opening);
+      const listener: unknown = await this.#opening;
+      if (!hasMethods(listener, ['close'])) throw new TypeError('the network returned no listener');
+      return (this.#bound = listener as NetworkListener);
     } catch (cause) {
       this.#opening = undefined;
       throw new DynamoTracingError('ERR_LISTEN_FAILED', `cannot listen for ${this.purpose} on ${host}:${port}`, { host, port, cause });
@@ -54,7 +61,16 @@ export class LazyListener {
   /** Settles when it and what it accepted are closed. Never rejects. */
   async close(): Promise<void> {
     this.#closed = true;
-    await (await this.#opening?.catch(() => undefined))?.close();
+    try {
+      await (await this.#opening)?.close();
+    } catch (error) {
+      if (this.#bound !== undefined) reportFault('network listener', error); // else it could not be opened, as its opener was told
+    }
+  }
+
+  /** Whether the listener keeps the process alive. */
+  holdProcess(hold: boolean): void {
+    guarded('network listener', () => (hold ? this.#bound?.ref?.() : this.#bound?.unref?.()), undefined);
   }
 }
 
@@ -66,8 +82,11 @@ export function onceConnected(socket: Duplex, connected: () => void): void {
 /** Whether the socket keeps the process alive. */
 export function holdProcess(socket: Duplex, hold: boolean): void {
   const extras = socket as SocketExtras;
-  if (hold) extras.ref?.();
-  else extras.unref?.();
+  guarded('network connection', () => (hold ? extras.ref?.() : extras.unref?.()), undefined);
+}
+
+function hasMethods(value: unknown, names: readonly string[]): boolean {
+  return typeof value === 'object' && value !== null && names.every((name) => typeof (value as Record<string, unknown>)[name] === 'function');
 }
 
 /** Bounds how many connections are being opened at one time. */

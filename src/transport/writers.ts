@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import { guarded } from '../internal/index.js';
 import { dataFrameRoom, encodeTwoPart, writeDataFrame } from '../protocol/index.js';
 
 /**
@@ -15,7 +16,7 @@ export class TurnWriter {
   write(chunks: readonly Uint8Array[]): boolean {
     this.beginTurn();
     let more = true;
-    for (const chunk of chunks) more = this.socket.write(chunk);
+    for (const chunk of chunks) more = this.put(chunk);
     return more;
   }
 
@@ -28,7 +29,21 @@ export class TurnWriter {
 
   protected endTurn(): void {
     this.#inTurn = false;
-    this.socket.uncork();
+    this.#orBreak(() => this.socket.uncork());
+  }
+
+  protected put(chunk: Uint8Array): boolean {
+    return this.#orBreak(() => this.socket.write(chunk)) ?? true;
+  }
+
+  /** A connection of somebody's own network may throw. Then it is broken; thrown on, it would end the process. */
+  #orBreak<T>(step: () => T): T | undefined {
+    try {
+      return step();
+    } catch (cause) {
+      guarded('network connection', () => this.socket.destroy(cause instanceof Error ? cause : new Error('the connection threw what is no error', { cause })), undefined);
+      return undefined;
+    }
   }
 }
 
@@ -93,6 +108,6 @@ export class FrameWriter extends TurnWriter {
     if (this.#start === this.#end) return;
     const frames = this.#block.subarray(this.#start, this.#end);
     this.#start = this.#end;
-    if (!this.socket.destroyed) this.socket.write(frames);
+    if (!this.socket.destroyed) this.put(frames);
   }
 }

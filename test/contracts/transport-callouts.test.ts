@@ -33,7 +33,18 @@ const BEHAVIOURS: Readonly<Record<string, Callout>> = {
   'never settles': () => new Promise(() => undefined),
   'returns a symbol': () => Symbol('nonsense'),
   'returns what throws at each touch': trap,
+  're-enters with a request of its own': () => {
+    if (again.length === 0 && reenter !== undefined) again.push(reenter());
+    return undefined;
+  },
+  'changes its arguments': (...args: unknown[]) => {
+    for (const arg of args) if (typeof arg === 'object' && arg !== null) for (const key of Object.keys(arg)) Reflect.set(arg, key, 'mutated');
+    return undefined;
+  },
 };
+/** Sends a request as the one under way was sent; what became of it. */
+let reenter: (() => Promise<unknown>) | undefined;
+const again: Promise<unknown>[] = [];
 
 const rejections: unknown[] = [];
 const collectRejection = (reason: unknown): void => void rejections.push(reason);
@@ -47,7 +58,7 @@ afterEach(cleanUp);
 const handler = async function* () { yield* [1, 2]; };
 
 describe('a function of the application', () => {
-  test.each(Object.keys(PLACES).flatMap((place) => Object.keys(BEHAVIOURS).map((behaviour) => [place, behaviour] as const)))('%s that %s costs no request its items', async (place, behaviour) => {
+  test.each(Object.keys(PLACES).flatMap((place) => Object.keys(BEHAVIOURS).filter((behaviour) => behaviour !== 'changes its arguments' || place !== 'a listener for records').map((behaviour) => [place, behaviour] as const)))('%s that %s costs no request its items', async (place, behaviour) => {
     let calls = 0;
     const { server, client, router, request } = PLACES[place]!(((...args: never[]) => {
       calls += 1;
@@ -56,7 +67,11 @@ describe('a function of the application', () => {
     const worker = await serve(handler, server);
     const routed = new Router({ client: makeClient(client), addresses: [worker.address], logger: false, env: {}, ...router });
     afterTest(() => routed.close());
-    expect(await collect(routed.generate({}, request))).toEqual([1, 2]);
+    reenter = () => collect(routed.generate({}, request));
+    again.length = 0;
+    for (let i = 0; i < 2; i += 1) expect(await collect(routed.generate({}, request))).toEqual([1, 2]);
+    expect(await Promise.all(again)).toEqual(again.map(() => [1, 2]));
+    expect(again.length > 0).toBe(behaviour.startsWith('re-enters') && calls > 0);
     await new Promise(setImmediate);
     expect(rejections).toEqual([]);
     if (!place.includes('client')) expect(calls).toBeGreaterThan(0); // a client says nothing of what goes well

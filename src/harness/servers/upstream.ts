@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders, IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import { reportFault } from '../../internal/index.js';
 import { requestBeingAnswered, type SeenHop } from '../audit/index.js';
 import { hopHeaders } from '../trace/index.js';
 import { LoopbackServer } from './loopback-server.js';
@@ -27,7 +28,18 @@ export class Upstream extends LoopbackServer {
     this.requests.push({ method: req.method ?? 'GET', url: req.url ?? '/', headers: req.headers });
     const headers = hopHeaders(req.headersDistinct);
     this.onHop({ name: `gateway → ${this.name}`, kind: 'upstream', sent: headers, received: headers, sender: requestBeingAnswered() });
-    this.handler(req, res);
+    void this.#answer(req, res);
+  }
+
+  /** A handler that fails answers 500, or cuts what it has begun: thrown on, its error would end the process of the tests. */
+  async #answer(req: IncomingMessage, res: ServerResponse & { req: IncomingMessage }): Promise<void> {
+    try {
+      await (this.handler(req, res) as unknown);
+    } catch (error) {
+      reportFault(`upstream ${this.name}`, error);
+      if (!res.headersSent) res.writeHead(500).end();
+      else if (!res.writableEnded) res.destroy();
+    }
   }
 }
 

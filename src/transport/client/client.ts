@@ -1,5 +1,6 @@
 import { RECORD_TARGETS } from '../../logging/index.js';
 import { encodeRequestFrame, formatWorkerAddress, parseWorkerAddress, type RequestHeaders } from '../../protocol/index.js';
+import { isAborted } from '../abort.js';
 import { callDuration } from '../deadline.js';
 import { cancelled, closed } from '../endings.js';
 import { readClientOptions, type ClientSettings, type RequestPlaneClientOptions } from '../settings.js';
@@ -48,7 +49,7 @@ export class RequestPlaneClient extends StreamCaller {
   async send(address: string, headers: RequestHeaders, payloadParts: readonly Uint8Array[], options: SendOptions = {}): Promise<void> {
     const timeoutMs = callDuration(options.timeoutMs, this.#settings.requestTimeoutMs, 'timeoutMs', 1);
     const { pool, path } = this.#route(address);
-    if (options.signal?.aborted === true) throw cancelled(options.signal);
+    if (isAborted(options.signal)) throw cancelled(options.signal);
     const frame = encodeRequestFrame(path, { ...headers, 'x-endpoint-path': path }, payloadParts, this.#settings.maxMessageSize);
     if (frame.droppedHeaders.length > 0) {
       const fields = { dropped: frame.droppedHeaders.join(', '), request_id: headers['request-id'] };

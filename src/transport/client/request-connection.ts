@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream';
 import { DynamoTracingError, isDynamoTracingError, type ErrorCode } from '../../errors/index.js';
 import { monotonicMs } from '../../internal/index.js';
 import { AckDecoder, type Ack } from '../../protocol/index.js';
+import { whenAborted } from '../abort.js';
 import { Deadline } from '../deadline.js';
 import { ackError, brokenWorker, cancelled, Deferred } from '../endings.js';
 import type { ClientSettings } from '../settings.js';
@@ -17,17 +18,19 @@ export class Exchange {
   readonly acknowledged = new Deferred<undefined>();
   settled = false;
   #chunks: readonly Uint8Array[] | undefined;
+  readonly #unlisten: () => void;
   readonly #deadline: Deadline;
 
+  /** @throws ERR_OPTION_INVALID for a signal that cannot be listened to */
   constructor(
     readonly address: string,
     chunks: readonly Uint8Array[],
     private readonly timeoutMs: number,
-    private readonly signal: AbortSignal | undefined,
+    signal: AbortSignal | undefined,
   ) {
     this.#chunks = chunks;
+    this.#unlisten = whenAborted(signal, () => this.fail(cancelled(signal))); // first: it may throw, and nobody would clear the timer
     this.#deadline = new Deadline(timeoutMs, () => this.#timeOut());
-    signal?.addEventListener('abort', this.#onAbort);
   }
 
   /** The bytes to write, given out once and let go: the request may wait for its ack long after they have left. */
@@ -53,14 +56,12 @@ export class Exchange {
     this.fail(new DynamoTracingError(written ? 'ERR_ACK_TIMEOUT' : 'ERR_CONNECT_TIMEOUT', message, { address, timeoutMs }));
   }
 
-  readonly #onAbort = (): void => this.fail(cancelled(this.signal));
-
   #settle(): boolean {
     if (this.settled) return false;
     this.settled = true;
     this.#chunks = undefined;
     this.#deadline.clear();
-    this.signal?.removeEventListener('abort', this.#onAbort);
+    this.#unlisten();
     return true;
   }
 }

@@ -5,6 +5,7 @@ import { RECORD_TARGETS } from '../../logging/index.js';
 import { encodeControlMessage, encodeTwoPart, payloadCodec, type RequestHeaders } from '../../protocol/index.js';
 import { SPANS, startSpan, type SpanSettings, type TracedSpan } from '../../spans/index.js';
 import { activeContext, currentTraceContext, getTraceScope, headersOf, newRequestId, SAMPLED, type TraceHeaders } from '../../trace-context/index.js';
+import { isAborted } from '../abort.js';
 import { callDuration } from '../deadline.js';
 import { cancelled, DONE, endOf } from '../endings.js';
 import { ResponsePlane, type Peer } from '../response/response-plane.js';
@@ -44,7 +45,7 @@ export abstract class StreamCaller implements StreamClient, RequestDispatch {
 
   async openStream<T = unknown>(address: string, request: unknown, options: StreamOptions = {}): Promise<ResponseStream<T>> {
     const { signal, context = activeContext(), annotated = false, engineErrors = false, metadata = {} } = options;
-    if (signal?.aborted === true) throw cancelled(signal);
+    if (isAborted(signal)) throw cancelled(signal);
     const { logger, maxMessageSize, prologueTimeoutMs, inactivityTimeoutMs } = this.#settings;
     const prologueWithinMs = callDuration(options.prologueTimeoutMs, prologueTimeoutMs, 'prologueTimeoutMs');
     const codec = payloadCodec(options.codec ?? 'json');

@@ -3,6 +3,7 @@ import { readOptions } from '../../internal/index.js';
 import { readAck, type RequestHeaders } from '../../protocol/index.js';
 import { carrierOf, type NatsHeaders } from '../../trace-context/index.js';
 import { StreamCaller } from '../client/stream-caller.js';
+import { isAborted, whenAborted } from '../abort.js';
 import { callDuration, durationOption } from '../deadline.js';
 import { ackError, cancelled } from '../endings.js';
 import { readCallOptions, type CallOptions } from '../settings.js';
@@ -48,7 +49,7 @@ export function natsDispatch(connection: NatsConnection, options?: NatsDispatchO
   return {
     send: async (subject, headers, payloadParts, { signal, timeoutMs: given } = {}) => {
       const timeoutMs = callDuration(given, requestTimeoutMs, 'timeoutMs', 1);
-      if (signal?.aborted === true) throw cancelled(signal);
+      if (isAborted(signal)) throw cancelled(signal);
       const sent = natsHeaders(connection, headers);
       const payload = joined(payloadParts);
       refuseTooLarge(connection, headersSize(sent), payload.length);
@@ -102,11 +103,11 @@ function refuseTooLarge(connection: NatsConnection, headersLength: number, paylo
 /** The connection cannot take a request back: giving up leaves its answer unread. */
 async function unlessAborted<T>(signal: AbortSignal | undefined, answer: Promise<T>): Promise<T> {
   if (signal === undefined) return answer;
-  const left = new AbortController();
+  let unlisten = (): void => undefined;
   const aborted = new Promise<never>((_resolve, reject) => {
-    signal.addEventListener('abort', () => reject(cancelled(signal)), { signal: left.signal });
+    unlisten = whenAborted(signal, () => reject(cancelled(signal)));
   });
-  return Promise.race([answer, aborted]).finally(() => left.abort());
+  return Promise.race([answer, aborted]).finally(unlisten);
 }
 
 /** Names of the NATS client's errors, with our code and our words for them. */

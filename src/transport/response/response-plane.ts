@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 import { DynamoTracingError } from '../../errors/index.js';
 import { RECORD_TARGETS } from '../../logging/index.js';
 import type { TcpStreamConnectionInfo } from '../../protocol/index.js';
+import { whenAborted } from '../abort.js';
 import { Deadline } from '../deadline.js';
 import { cancelled, closed, Deferred } from '../endings.js';
 import type { CallSettings } from '../settings.js';
@@ -37,7 +38,7 @@ export class ResponsePlane implements CallTaker {
     const subject = randomUUID();
     const registration = new Registration<T>({ host, port, subject, context: requestId, streamType: 'response' }, signal, options, peer, this);
     this.#registrations.set(subject, registration as Registration<unknown>);
-    if (this.#registrations.size === 1) this.#listener.bound?.ref?.();
+    if (this.#registrations.size === 1) this.#listener.holdProcess(true);
     return registration;
   }
 
@@ -63,7 +64,7 @@ export class ResponsePlane implements CallTaker {
   /** Nobody waits for this call any more. */
   onSettled(subject: string): void {
     this.#registrations.delete(subject);
-    if (this.#registrations.size === 0) this.#listener.bound?.unref?.();
+    if (this.#registrations.size === 0) this.#listener.holdProcess(false);
   }
 
   onStream(stream: OpenStream): void {
@@ -97,19 +98,19 @@ class Registration<T> implements CallWaiter {
   #call: IncomingCall | undefined;
   #stream: ResponseReceiver<T> | undefined;
   #deadline: Deadline | undefined;
-  readonly #onAbort = (): void => this.cancel(cancelled(this.signal));
+  readonly #unlisten: () => void;
 
   constructor(
     /** Where the worker is to dial: for the control message. */
     readonly connectionInfo: TcpStreamConnectionInfo,
     /** Kills the request, up to the end of its stream. */
-    private readonly signal: AbortSignal | undefined,
+    signal: AbortSignal | undefined,
     private readonly options: ReceiverOptions,
     private readonly peer: Peer,
     private readonly plane: ResponsePlane,
   ) {
     this.opened.catch(() => undefined);
-    signal?.addEventListener('abort', this.#onAbort);
+    this.#unlisten = whenAborted(signal, () => this.cancel(cancelled(signal)));
   }
 
   /** Gives the worker so long, in milliseconds, from now to its prologue: ERR_PROLOGUE_TIMEOUT. 0 is for ever. */
@@ -143,7 +144,7 @@ class Registration<T> implements CallWaiter {
     if (!this.#settle()) return void socket.destroy();
     const stream = new ResponseReceiver<T>(socket, frames, this.connectionInfo.context, this.options);
     this.#stream = stream;
-    void stream.ended.then(() => this.signal?.removeEventListener('abort', this.#onAbort));
+    void stream.ended.then(() => this.#unlisten());
     this.plane.onStream(stream);
     stream.begin();
     this.#opened.resolve(stream);
@@ -154,7 +155,7 @@ class Registration<T> implements CallWaiter {
   }
 
   #leave(error: unknown): void {
-    this.signal?.removeEventListener('abort', this.#onAbort);
+    this.#unlisten();
     this.#opened.reject(error);
   }
 

@@ -1,6 +1,7 @@
 import { failureOf, isDynamoTracingError, type Failure } from '../../errors/index.js';
 import { guarded } from '../../internal/index.js';
 import { RECORD_TARGETS } from '../../logging/index.js';
+import { isAborted, reasonOf, whenAborted } from '../abort.js';
 import { cancelled, Deferred, DONE } from '../endings.js';
 import type { ResponseStream, StreamEnd, StreamOptions } from '../types.js';
 import { Attempt, errorOfItem, type AttemptSettings, type Migration } from './attempt.js';
@@ -31,7 +32,9 @@ export class RoutedStream<T = unknown> implements ResponseStream<T> {
   /** Let go with the first item: streams are open for long, and prompts are large. */
   #request: unknown;
   readonly #annotated: boolean;
-  readonly #onAbort = (): void => this.#cancel('kill');
+  readonly #unlisten: () => void;
+  /** Rejects when the request is cancelled: a choice of workers that hangs ends with it. */
+  readonly #left = new Deferred<never>();
   #end: StreamEnd | undefined;
   /** The first `next`, from the choice of a worker to its first item. */
   #first: Promise<IteratorResult<T, undefined>> | undefined;
@@ -49,7 +52,8 @@ export class RoutedStream<T = unknown> implements ResponseStream<T> {
     this.#request = request;
     this.requestId = route.requestId;
     this.#annotated = route.options.annotated ?? false;
-    route.options.signal?.addEventListener('abort', this.#onAbort, { once: true });
+    this.#left.promise.catch(() => undefined);
+    this.#unlisten = whenAborted(route.options.signal, () => this.#cancel('kill'));
   }
 
   /** The worker that serves the request, or was tried last; undefined before the first attempt. */
@@ -99,8 +103,9 @@ export class RoutedStream<T = unknown> implements ResponseStream<T> {
   #cancel(signal: Cancellation): void {
     if (this.#end !== undefined || this.#cancelled !== undefined) return;
     this.#cancelled = signal;
+    this.#left.reject(signal);
     if (signal === 'stream_drop' && this.#stream !== undefined) void this.#stream.return();
-    else this.#attempt?.abort(this.route.options.signal?.reason);
+    else this.#attempt?.abort(reasonOf(this.route.options.signal));
     if (this.#first === undefined) this.#finish({ outcome: 'cancelled', signal });
   }
 
@@ -111,10 +116,10 @@ export class RoutedStream<T = unknown> implements ResponseStream<T> {
   }
 
   async #begin(): Promise<IteratorResult<T, undefined>> {
-    const aborted = this.route.options.signal?.aborted === true;
-    if (this.#end !== undefined && !aborted) return DONE;
-    if (aborted) this.#cancel('kill');
     try {
+      const aborted = isAborted(this.route.options.signal);
+      if (this.#end !== undefined && !aborted) return DONE;
+      if (aborted) this.#cancel('kill');
       const first = await this.#attemptUntilFirstItem();
       void this.#stream?.ended.then((end) => this.#finish(end));
       return first;
@@ -149,10 +154,20 @@ export class RoutedStream<T = unknown> implements ResponseStream<T> {
 
   /** @throws ERR_CANCELLED when the request was cancelled before this attempt */
   async #choose(tried: readonly RoutedWorker[], migration: Migration | undefined): Promise<RoutedWorker | undefined> {
-    const worker = this.#cancelled === undefined ? await this.route.choose(tried) : undefined;
+    const worker = this.#cancelled === undefined ? await this.#unlessLeft(this.route.choose(tried)) : undefined;
     if (this.#cancelled === undefined) return worker;
     this.#logCancelled(tried.length, migration);
     throw cancelled(this.route.options.signal);
+  }
+
+  /** What is looked up, unless the request is cancelled meanwhile: then undefined. */
+  async #unlessLeft<W>(looked: Promise<W>): Promise<W | undefined> {
+    try {
+      return await Promise.race([looked, this.#left.promise]);
+    } catch (error) {
+      if (this.#cancelled === undefined) throw error;
+      return undefined;
+    }
   }
 
   /** Dynamo logs this at INFO; DEBUG here for the reason that {@link Attempt} gives. There is no span: no worker was asked. */
@@ -210,7 +225,7 @@ export class RoutedStream<T = unknown> implements ResponseStream<T> {
   #finish(end: StreamEnd): void {
     if (this.#end !== undefined) return;
     this.#end = end;
-    this.route.options.signal?.removeEventListener('abort', this.#onAbort);
+    this.#unlisten();
     this.#ended.resolve(end);
   }
 }

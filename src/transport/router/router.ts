@@ -57,9 +57,10 @@ export class Router {
   }
 
   /** Ends the watch of discovery. Requests under way go on. */
-  async close(): Promise<void> {
+  close(): Promise<void> {
     this.#closed = true;
-    await this.#source.close();
+    this.#source.close();
+    return Promise.resolve();
   }
 
   #route({ instanceId, onWorker, ...options }: RouteOptions): RouteSettings {

@@ -1,4 +1,5 @@
-import { invalidOption } from '../../internal/index.js';
+import { DynamoTracingError, isDynamoTracingError } from '../../errors/index.js';
+import { guarded, invalidOption, reportFault } from '../../internal/index.js';
 import { parseWorkerAddress, type PayloadCodecName } from '../../protocol/index.js';
 import type { Instance, InstanceTransport } from '../discovery/index.js';
 import { instanceIdOption } from '../discovery/record.js';
@@ -39,7 +40,7 @@ export interface WorkerList {
 
 function workerOfInstance({ instanceId, transport, codec }: Instance): RoutedWorker {
   const { plane, address } = reach(transport);
-  return { workerId: instanceId, plane, address, codec };
+  return Object.freeze({ workerId: instanceId, plane, address, codec }); // handed out to hooks, and shared by all requests
 }
 
 /** Reads workers given by hand; those without a codec of their own get `codec`. @throws ERR_OPTION_INVALID, ERR_ADDRESS_INVALID */
@@ -53,7 +54,7 @@ function readStaticWorker(given: unknown, codec: PayloadCodecName, path: string)
   if (!isTransport(transport)) throw invalidOption(path, 'an address, { tcp }, { nats_tcp } or an instance', given);
   if ('tcp' in transport) parseWorkerAddress(transport.tcp);
   const { plane, address } = reach(transport);
-  if (instance === undefined) return { workerId: idIn(plane, address), plane, address, codec };
+  if (instance === undefined) return Object.freeze({ workerId: idIn(plane, address), plane, address, codec });
   if (instanceIdOption(instance.instanceId, `${path}.instanceId`) === undefined) throw invalidOption(`${path}.instanceId`, 'a BigInt from 0 to 2^64 - 1', undefined);
   return workerOfInstance(instance);
 }
@@ -73,6 +74,17 @@ function isTransport(value: unknown): value is InstanceTransport {
   return ('tcp' in value && typeof value.tcp === 'string') || ('nats_tcp' in value && typeof value.nats_tcp === 'string');
 }
 
+/** A discovery of somebody's own may yield anything; one bad instance does not cost the others their requests. */
+function isReadable(instance: Instance | null | undefined): boolean {
+  if (isTransport(instance?.transport)) return true;
+  reportFault('discovery', new TypeError('an instance has no transport'));
+  return false;
+}
+
+function isWorkerList(value: unknown): value is WorkerList {
+  return typeof value === 'object' && value !== null && Array.isArray((value as WorkerList).instances) && typeof (value as WorkerList).close === 'function';
+}
+
 /** Who is told about the workers that come and go. */
 export interface SourceListener {
   onFound(worker: RoutedWorker): void;
@@ -82,6 +94,9 @@ export interface SourceListener {
 /** The workers of a router: given once, or those that discovery sees now. */
 export class WorkerSource {
   #watch: Promise<WorkerList> | undefined;
+  /** What `#watch` has resolved to. */
+  #list: WorkerList | undefined;
+  #closed = false;
   /** Workers that discovery has named and not taken back. */
   #present = new Map<string, RoutedWorker>();
   #seen: { readonly instances: readonly Instance[]; readonly workers: readonly RoutedWorker[] } | undefined;
@@ -99,13 +114,19 @@ export class WorkerSource {
   /** @throws ERR_DISCOVERY */
   async list(): Promise<readonly RoutedWorker[]> {
     if (!('discovery' in this.workers)) return this.workers;
-    return this.#take(await this.#watched(this.workers));
+    const { endpoint } = this.workers;
+    try {
+      return this.#take(await this.#watched(this.workers));
+    } catch (cause) {
+      if (isDynamoTracingError(cause)) throw cause;
+      throw new DynamoTracingError('ERR_DISCOVERY', `the discovery could not tell the workers of ${endpoint}`, { endpoint, cause });
+    }
   }
 
   #take({ instances }: WorkerList): readonly RoutedWorker[] {
     // A watch gives the same list until something changes: it is translated once.
     if (this.#seen?.instances === instances) return this.#seen.workers;
-    const workers = instances.map(workerOfInstance);
+    const workers = instances.filter(isReadable).map(workerOfInstance);
     this.#seen = { instances, workers };
     const before = this.#present;
     this.#present = new Map(workers.map((worker) => [worker.address, worker]));
@@ -114,23 +135,30 @@ export class WorkerSource {
     return workers;
   }
 
-  async close(): Promise<void> {
-    const watch = await this.#watch?.catch(() => undefined);
-    watch?.close();
+  /** Closes the watch; one that has not begun yet, once it has. */
+  close(): void {
+    this.#closed = true;
+    const list = this.#list;
+    this.#list = undefined;
+    if (list !== undefined) guarded('discovery', () => list.close(), undefined);
   }
 
   /** The watch, begun at the first request; one that could not begin is tried again at the next. */
   #watched({ discovery, endpoint }: WorkerPlace): Promise<WorkerList> {
-    this.#watch ??= discovery.watch(endpoint).then(
-      (list) => {
-        list.onChange?.(() => this.#take(list));
-        return list;
-      },
-      (error: unknown) => {
-        this.#watch = undefined;
-        throw error;
-      },
-    );
+    this.#watch ??= this.#begin(discovery, endpoint).catch((error: unknown) => {
+      this.#watch = undefined;
+      throw error;
+    });
     return this.#watch;
+  }
+
+  async #begin(discovery: WorkerDiscovery, endpoint: string): Promise<WorkerList> {
+    const list: unknown = await discovery.watch(endpoint);
+    if (!isWorkerList(list)) throw new TypeError('its watch is no list of instances');
+    if (this.#closed) guarded('discovery', () => list.close(), undefined);
+    else this.#list = list;
+    // The discovery calls this: what goes wrong here must not be thrown into it. A list that tells no changes is read at each request.
+    guarded('discovery', () => list.onChange?.(() => guarded('discovery', () => void this.#take(list), undefined)), undefined);
+    return list;
   }
 }

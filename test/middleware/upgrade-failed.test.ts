@@ -19,10 +19,12 @@ const planted = (facts: object = {}): never => { throw Object.assign(new Error('
 function likeExpressWs(app: express5.Express): (req: IncomingMessage, socket: Socket) => void {
   return (req, socket) => {
     socket.write(SWITCH);
-    Object.assign(req, { ws: { close: () => socket.end(CLOSE) } });
+    // A WebSocket is closed once, however often it is asked; since Node 24 a socket that is ended with data again fails.
+    const close = (): void => void (socket.writableEnded || socket.end(CLOSE));
+    Object.assign(req, { ws: { close } });
     const res = new ServerResponse(req);
     res.writeHead = function (this: ServerResponse, status: number) {
-      if (status > 200) socket.end(CLOSE);
+      if (status > 200) close();
       return this;
     };
     app(req as never, res as never);

@@ -20,7 +20,9 @@ function likeExpressWs(app: express5.Express): (req: IncomingMessage, socket: So
   return (req, socket) => {
     socket.write(SWITCH);
     // A WebSocket is closed once, however often it is asked; since Node 24 a socket that is ended with data again fails.
-    const close = (): void => void (socket.writableEnded || socket.end(CLOSE));
+    const close = (): void => {
+      if (!socket.writableEnded) socket.end(CLOSE);
+    };
     Object.assign(req, { ws: { close } });
     const res = new ServerResponse(req);
     res.writeHead = function (this: ServerResponse, status: number) {
